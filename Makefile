@@ -1,0 +1,51 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.ready
+# xdist uses every core; a core-starved machine may set JOBS=1
+JOBS   ?= auto
+
+.PHONY: demo test check unit soak bench lock findings-doc clean help
+
+help: ## what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+$(STAMP): requirements/uv.txt requirements/run.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("ctlctl needs Python 3.11 or later, this is %s; set PYTHON=..." % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv --clear $(VENV) || { echo 'no venv module: on Debian, apt-get install python3-venv' >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## make an example (good and bad trust lists) and verify it
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/demo.py
+
+test: $(STAMP) ## set up, then all checks and tests (system packages are installed when root)
+	@sh scripts/system-packages.sh
+	@$(MAKE) --no-print-directory check unit
+
+check: $(STAMP) ## formatting, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+unit: $(STAMP) ## the tests, in random order on every core, with the coverage gate
+	$(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal --cov --cov-report=term --durations=10
+
+soak: $(STAMP) ## the long campaigns: 2,000,000 fuzz runs a target
+	$(BIN)/python tests/fuzz/campaign.py --runs 2000000
+
+bench: $(STAMP) ## the benchmarks, in one process
+	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only -p no:randomly --no-cov
+
+lock: $(STAMP) ## write requirements/*.txt anew from pyproject.toml
+	@sh scripts/lock.sh $(BIN)/uv
+
+findings-doc: $(STAMP) ## write docs/findings.md anew from the catalogue
+	$(BIN)/python scripts/findings_doc.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .coverage .coverage.* dist build demo

@@ -1,0 +1,237 @@
+"""Signed (.sgn) and encrypted (.enc.sgn) phone files: reading and verifying.
+
+No genuine file is public; the layout is that of one independent implementation which serves real phones. The header is
+that of trust lists, which was checked on genuine bytes.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from ctlctl_trust.anchors import TrustAnchors
+from ctlctl_trust.codes import Code
+from ctlctl_trust.findings import FindingLog, Findings
+from ctlctl_trust.header import ENCRYPTED_FILE, SIGNED_FILE, Header, scan_header
+from ctlctl_trust.names import NameMatch, compare_name
+from ctlctl_trust.recordcheck import serial_bytes
+from ctlctl_trust.signature import DIGESTS, Digest, signed_digest, verifies
+from ctlctl_trust.signer import Candidate, Signer, check_algorithms, find_signer
+from ctlctl_trust.tlv import MAX_INPUT, HeaderTag, Role, serial_text
+from ctlctl_trust.verify import ListReport, Policy, check_validity
+
+T = HeaderTag
+
+#: Bytes of an AES block.
+BLOCK = 16
+_SIGNING_ROLES = frozenset({Role.CCM_TFTP, Role.TFTP})
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReport:
+    """What verification of a signed file gave.
+
+    Attributes:
+        header: the header, or None when it could not be read.
+        findings: everything found.
+        signer: who signed, and whether the signature verifies; None when nobody could be asked.
+        plaintext: the decrypted file, when a key was given and everything about it was right.
+        anchored: True when an anchor is the signer's certificate or vouches for the list that was asked.
+    """
+
+    header: Header | None
+    findings: Findings
+    signer: Signer | None = None
+    plaintext: bytes | None = None
+    anchored: bool | None = None
+
+
+def is_encrypted(data: bytes) -> bool:
+    """Tell whether the version TLV at the start says major version 2, that of encrypted files."""
+    return data[:4] == b"\x01\x00\x02\x02"
+
+
+def verify_signed_file(  # noqa: PLR0913 - each argument is one thing the verdict may hang on
+    data: bytes,
+    now: datetime,
+    *,
+    encrypted: bool,
+    lists: Sequence[ListReport] = (),
+    policy: Policy | None = None,
+    anchors: TrustAnchors | None = None,
+    decrypt_key: RSAPrivateKey | None = None,
+) -> SignedReport:
+    """Verify a signed phone file.
+
+    Args:
+        data: the whole file.
+        now: the instant to judge validity at; aware.
+        encrypted: read it as .enc.sgn.
+        lists: verified trust lists whose CCM+TFTP and TFTP records may sign.
+        policy: what to accept and expect.
+        anchors: certificates the operator trusts; one that is the signer's own needs no list.
+        decrypt_key: the phone's private RSA key.
+
+    Returns:
+        Every finding. Without lists and without a fitting anchor, ``no-trust-list``: nothing can be decided. Never
+        raises for any bytes.
+    """
+    policy = policy or Policy()
+    log = FindingLog()
+    if len(data) > MAX_INPUT:
+        log.add(Code.TOO_LARGE, f"{len(data):,} bytes: more than {MAX_INPUT:,} are not read")
+        return SignedReport(None, log.freeze())
+    header = scan_header(data, ENCRYPTED_FILE if encrypted else SIGNED_FILE, log)
+    if header is None:
+        return SignedReport(None, log.freeze())
+    _check_name(header, policy, log)
+    signer, anchored = _check_signer(data, header, lists, policy, anchors, log)
+    if signer is not None and signer.candidate is not None:
+        check_validity(header, [signer.candidate], signer, now, log)
+    plaintext = None
+    if encrypted:
+        plaintext = _decrypt(data, header, decrypt_key, log)
+    return SignedReport(header, log.freeze(), signer, plaintext, anchored)
+
+
+def filename_problem(name: str) -> str | None:
+    """Return why ``name`` is no safe relative path for a signed file, or None."""
+    if not name:
+        return "is empty"
+    if any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in name):
+        return "has control characters"
+    if "\\" in name or name.startswith("/") or ".." in name.split("/"):
+        return "leaves its directory"
+    return None
+
+
+def _check_name(header: Header, policy: Policy, log: FindingLog) -> None:
+    name = header.filename
+    if name is None:
+        return
+    problem = filename_problem(name)
+    if problem is None and policy.expected_name is not None and name != policy.expected_name:
+        problem = f"is not the expected {policy.expected_name!r}"
+    if problem is not None:
+        log.add(Code.FILENAME, f"FILENAME {name!r} {problem}", offset=header.offset_of(T.FILENAME), tag=14)
+
+
+def _check_signer(  # noqa: PLR0913 - see verify_signed_file
+    data: bytes,
+    header: Header,
+    lists: Sequence[ListReport],
+    policy: Policy,
+    anchors: TrustAnchors | None,
+    log: FindingLog,
+) -> tuple[Signer | None, bool | None]:
+    digest = check_algorithms(header, log, allow_sha256=policy.allow_sha256)
+    if anchors is not None and not lists:
+        return _check_by_anchor(data, header, anchors, digest, log)
+    if not lists:
+        message = "no trust list was given, so nobody could be asked who may sign this; give one with --trust-list"
+        log.add(Code.NO_TRUST_LIST, message)
+        return None, None
+    candidates: list[Candidate] = []
+    vouched: dict[int, bool] = {}
+    for report in lists:
+        records = () if report.trust_list is None else report.trust_list.records
+        for number, (record, certificate) in enumerate(zip(records, report.certificates, strict=True), 1):
+            candidate = Candidate(number, None, record, certificate)
+            vouched[id(candidate)] = bool(report.anchored)
+            candidates.append(candidate)
+    signer = find_signer(data, header, candidates, _SIGNING_ROLES, digest, log, absent=Code.SIGNER_UNKNOWN)
+    if anchors is None:
+        return signer, None
+    found = signer.candidate
+    own = None if found is None or found.certificate is None else found.certificate.list_key
+    anchored = found is not None and (vouched[id(found)] or own in anchors.keys)
+    if not anchored:
+        message = "no anchor vouches for the trust list that names the signer"
+        log.add(Code.ANCHOR_MISMATCH, message)
+    return signer, anchored
+
+
+def _check_by_anchor(
+    data: bytes, header: Header, anchors: TrustAnchors, digest: Digest | None, log: FindingLog
+) -> tuple[Signer | None, bool | None]:
+    """Without a list, an anchor must be the very certificate that signed."""
+    offset, signature = header.offset_of(T.SIGNATURE), header.signature
+    named = [
+        anchor
+        for anchor in anchors.certificates
+        if serial_bytes(anchor.serial).lstrip(b"\0") == header.serial.lstrip(b"\0")
+        and compare_name(header.issuer or "", anchor.issuer) is not NameMatch.DIFFERENT
+    ]
+    if not named:
+        who = f"{header.signer_name or 'without a name'}, serial {serial_text(header.serial) or 'missing'}"
+        log.add(Code.ANCHOR_MISMATCH, f"no anchor is the certificate of the signer {who}")
+        return None, False
+    if offset is None or not signature or digest is None:
+        return Signer(None, None, digest), False
+    value = signed_digest(data, offset, len(signature), digest)
+    if any(verifies(anchor.key, signature, value, digest) for anchor in named):
+        return Signer(None, verified=True, digest=digest), True
+    message = f"the signature does not verify with the key of the anchor {named[0].common_name}"
+    log.add(Code.BAD_SIGNATURE, message, offset=offset, tag=int(T.SIGNATURE))
+    return Signer(None, verified=False, digest=digest), False
+
+
+def _decrypt(data: bytes, header: Header, key: RSAPrivateKey | None, log: FindingLog) -> bytes | None:
+    """Check what encrypts the payload, and decrypt it when a key is given and nothing is wrong so far."""
+    payload = data[header.length :]
+    wrapped = header.values.get(T.WRAPPED_KEY, b"")
+    if not payload or len(payload) % BLOCK:
+        message = f"{len(payload):,} bytes of ciphertext are no whole number of {BLOCK}-byte blocks"
+        log.add(Code.CIPHERTEXT_LENGTH, message, offset=header.length)
+    bits = int.from_bytes(header.values.get(T.WRAPPED_KEY_BITS, b""), "big")
+    if wrapped and bits != len(wrapped) * 8:
+        message = f"the wrapped key has {len(wrapped)} bytes, its key size says {bits} bits"
+        log.add(Code.KEY_UNWRAP, message, offset=header.offset_of(T.WRAPPED_KEY_BITS), tag=23)
+    padding = int.from_bytes(header.values.get(T.PLAINTEXT_PADDING, b""), "big")
+    if padding > min(BLOCK, len(payload)):
+        message = f"{padding} padding bytes: more than a block of {BLOCK} or than the payload"
+        log.add(Code.PLAINTEXT_PADDING, message, offset=header.offset_of(T.PLAINTEXT_PADDING), tag=20)
+    code = header.values.get(T.PLAINTEXT_DIGEST_ALGORITHM, b"")
+    digest = DIGESTS.get(code[0]) if len(code) == 1 else None
+    if len(code) == 1 and digest is None:
+        offset = header.offset_of(T.PLAINTEXT_DIGEST_ALGORITHM)
+        log.add(Code.DIGEST, f"digest code {code[0]} of the plaintext is not known", offset=offset, tag=26)
+    if log.has_errors or digest is None:
+        return None
+    if key is None:
+        log.add(Code.NOT_DECRYPTED, "no phone key was given: what is encrypted was not looked at")
+        return None
+    return _unwrap(payload, header, key, padding, digest, log)
+
+
+def _unwrap(  # noqa: PLR0913 - the pieces that _decrypt has checked
+    payload: bytes, header: Header, key: RSAPrivateKey, padding: int, digest: Digest, log: FindingLog
+) -> bytes | None:
+    wrapped, iv = header.values[T.WRAPPED_KEY], header.values[T.IV]
+    offset = header.offset_of(T.WRAPPED_KEY)
+    if key.key_size != len(wrapped) * 8:
+        message = f"the file is for an RSA-{len(wrapped) * 8} key, the phone key given is RSA-{key.key_size}"
+        log.add(Code.KEY_UNWRAP, message, offset=offset, tag=25)
+        return None
+    try:
+        secret = key.decrypt(wrapped, PKCS1v15())
+    except ValueError:
+        secret = b""
+    if len(secret) != BLOCK:
+        message = "the phone key given does not unwrap the content key: the file is for another phone or certificate"
+        log.add(Code.KEY_UNWRAP, message, offset=offset, tag=25)
+        return None
+    decryptor = Cipher(AES(secret), CBC(iv)).decryptor()
+    padded = decryptor.update(payload) + decryptor.finalize()
+    plaintext = padded[: len(padded) - padding]
+    if hashlib.new(digest.name, plaintext, usedforsecurity=False).digest() != header.values[T.PLAINTEXT_DIGEST]:
+        message = "the decrypted content does not have the digest that the header states"
+        log.add(Code.PLAINTEXT_DIGEST, message, offset=header.offset_of(T.PLAINTEXT_DIGEST), tag=27)
+        return None
+    return plaintext
