@@ -1,0 +1,39 @@
+"""How a command ends: the exit codes of the contract, and no traceback for what is not our bug."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from ctlctl.terminal import say
+from ctlctl.verify.settings import UsageError
+
+USAGE = 2
+UNDECIDED = 3
+#: What a shell reports for a program that SIGINT or SIGPIPE ended.
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run a command and return its exit code.
+
+    A word that makes no sense is 2; a full disk or a closed terminal under our output is 3, because then nobody has
+    seen the verdict.
+    """
+    try:
+        code = command()
+        sys.stdout.flush()
+    except UsageError as error:
+        say(str(error))
+        return USAGE
+    except KeyboardInterrupt:
+        say("interrupted: nothing is decided")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has gone; without this the interpreter complains while it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except OSError as error:
+        say(f"the output could not be written: {error.strerror or error}")
+        return UNDECIDED
+    return code

@@ -1,0 +1,1 @@
+"""Looking at, comparing, making and fetching trust lists."""

@@ -1,0 +1,132 @@
+"""Many files on all cores: workers examine and render, the parent only prints and counts."""
+
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from ctlctl.verify.engine import Examiner
+from ctlctl.verify.helpers import HelperFiles, Helpers
+from ctlctl.verify.result import Result, Verdict, to_json
+from ctlctl.verify.sources import read_file
+from ctlctl_trust.codes import Severity, severity_of
+from ctlctl_trust.verify import Policy
+
+#: Files from which starting worker processes (about 0.2 s) pays.
+PARALLEL_FROM = 400
+#: Files handed to a worker at a time: enough that handing over costs nothing, few enough that the bar moves.
+_CHUNK = 50
+
+
+class Job(NamedTuple):
+    """What every worker needs to know.
+
+    Attributes:
+        files: bytes of the helper files.
+        now: the instant to judge validity at.
+        allow_sha256: accept digest code 2.
+        output: "text" or "json".
+        colour: whether text is coloured.
+        every_line: text: a line for every file, not only for those with something wrong.
+    """
+
+    files: HelperFiles
+    now: datetime
+    allow_sha256: bool
+    output: str
+    colour: bool
+    every_line: bool
+
+    def examiner(self) -> Examiner:
+        """Return an examiner; HelperError where a helper file is not what its option needs."""
+        helpers = Helpers()
+        if self.files != HelperFiles():
+            from ctlctl.verify.loading import prepare  # noqa: PLC0415 - only when a helper file is given
+
+            helpers = prepare(self.files, self.now, Policy(self.allow_sha256))
+        return Examiner(self.now, helpers, self.allow_sha256)
+
+
+class Outcome(NamedTuple):
+    """One file's result as far as the parent needs it: small, so that sending it costs little."""
+
+    verdict: Verdict
+    rendered: str
+    warnings: tuple[str, ...]
+
+
+def outcome(result: Result, job: Job) -> Outcome:
+    """Render a result the way the job wants it."""
+    warnings = tuple(code.value for code, _ in result.findings.counts if severity_of(code) is Severity.WARNING)
+    rendered = ""
+    if job.output == "json":
+        from json import dumps  # noqa: PLC0415 - text output needs no JSON
+
+        rendered = dumps(to_json(result))
+    elif job.every_line or result.verdict in (Verdict.INVALID, Verdict.UNDECIDED, Verdict.STALE):
+        from ctlctl.verify.text import Style, render_line  # noqa: PLC0415 - JSON output needs no text
+
+        rendered = render_line(result, Style(job.now, job.colour))
+    return Outcome(result.verdict, rendered, warnings)
+
+
+class _Worker:
+    """State of a worker process, set once when it starts."""
+
+    job: Job
+    examiner: Examiner
+
+
+def _start(job: Job) -> None:
+    import signal  # noqa: PLC0415 - only in workers
+
+    # Ctrl-C goes to the whole group; the parent ends the workers, they need not each print a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _Worker.job, _Worker.examiner = job, job.examiner()
+
+
+def _work(path: str) -> Outcome:
+    return outcome(_Worker.examiner.examine(read_file(path)), _Worker.job)
+
+
+def examine_files(paths: Sequence[str], job: Job, examiner: Examiner) -> Generator[Outcome, None, None]:
+    """Yield the outcome of each file, in order, using all cores where that pays.
+
+    Args:
+        paths: the files.
+        job: how.
+        examiner: the examiner to use in this process.
+    """
+    cores = len(os.sched_getaffinity(0))
+    if len(paths) < PARALLEL_FROM or cores < 2:  # pragma: no cover - the second half depends on the machine
+        for path in paths:
+            yield outcome(examiner.examine(read_file(path)), job)
+        return
+    from multiprocessing import get_context  # noqa: PLC0415 - only for many files
+
+    # "spawn" starts clean: no thread, descriptor or lock of this process is copied half-way.
+    with get_context("spawn").Pool(cores, _start, (job,)) as pool:
+        yield from pool.imap(_work, paths, _CHUNK)
+        pool.close()
+        pool.join()
+
+
+@contextmanager
+def progress(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
+    """Show a progress bar on stderr while files are examined; gives what to call when one more is done."""
+    if not shown:
+        yield _nothing
+        return
+    from rich.console import Console  # noqa: PLC0415 - rich is loaded only where it draws
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield partial(bar.advance, task)
+
+
+def _nothing() -> None:
+    """Count nothing: nobody is there to see a bar."""

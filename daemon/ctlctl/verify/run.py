@@ -1,0 +1,177 @@
+"""One run of `ctlctl verify`: all targets in turn, printed as they are known, and the exit code."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Protocol
+
+from ctlctl.terminal import say, wants_colour
+from ctlctl.verify.bulk import Job, Outcome, examine_files, outcome, progress
+from ctlctl.verify.engine import Examiner, without_bytes
+from ctlctl.verify.helpers import HelperError, HelperFiles, HelperPaths
+from ctlctl.verify.options import VerifyArguments
+from ctlctl.verify.result import EXIT_CODES, SCHEMA, Result, Verdict, instant, worst
+from ctlctl.verify.settings import VerifySettings, make_settings
+from ctlctl.verify.sources import Content, is_address, list_directory, read_target
+from ctlctl.verify.text import Style, Tally, render
+from ctlctl_trust.codes import Code
+from ctlctl_trust.findings import Finding
+
+#: Files in a directory up to which each gets a line of its own, good ones too.
+_EVERY_LINE_UP_TO = 25
+
+
+def run_verify(arguments: VerifyArguments) -> int:
+    """Verify what the arguments name, print the result, and return the exit code.
+
+    Raises:
+        UsageError: the arguments make no sense.
+    """
+    settings = make_settings(arguments, datetime.now(UTC))
+    writer: _Writer = _JsonWriter(settings) if settings.output == "json" else _TextWriter(settings)
+    try:
+        files = HelperFiles()
+        if settings.helpers != HelperPaths():
+            from ctlctl.verify.loading import load_files  # noqa: PLC0415 - only when a helper file is given
+
+            files = load_files(settings.helpers, settings.network)
+        job = Job(files, settings.now, settings.allow_sha256, settings.output, writer.colour, every_line=True)
+        examiner = job.examiner()
+    except HelperError as error:
+        writer.cannot(str(error))
+        return EXIT_CODES[Verdict.UNDECIDED]
+    for target in settings.targets:
+        if target != "-" and not is_address(target) and os.path.isdir(target):
+            _verify_directory(target, job, examiner, writer)
+        else:
+            writer.result(examiner.examine(read_target(target, settings.network)), job)
+    return EXIT_CODES[writer.finish()]
+
+
+def _verify_directory(path: str, job: Job, examiner: Examiner, writer: "_Writer") -> None:
+    try:
+        names = list(list_directory(path))
+    except OSError as error:
+        problem = Finding(Code.UNREADABLE, error.strerror or str(error))
+        writer.result(without_bytes(Content(path, problem=problem)), job)
+        return
+    if not names:
+        problem = Finding(Code.NO_LISTS, "no .tlv or .sgn file in this directory")
+        writer.result(without_bytes(Content(path, problem=problem)), job)
+        return
+    job = Job(
+        job.files,
+        job.now,
+        job.allow_sha256,
+        job.output,
+        job.colour,
+        every_line=len(names) <= _EVERY_LINE_UP_TO,
+    )
+    with (
+        progress(len(names), shown=len(names) > _EVERY_LINE_UP_TO and sys.stderr.isatty()) as one_more,
+        closing(examine_files(names, job, examiner)) as outcomes,
+    ):
+        writer.directory(path, _counted(outcomes, one_more))
+
+
+def _counted(outcomes: Iterator[Outcome], one_more: Callable[[], None]) -> Iterator[Outcome]:
+    for each in outcomes:
+        yield each
+        one_more()
+
+
+class _Writer(Protocol):
+    """Prints results as they come; knows the worst verdict so far."""
+
+    colour: bool
+
+    def result(self, result: Result, job: Job) -> None:
+        """Print one result."""
+
+    def directory(self, path: str, outcomes: Iterator[Outcome]) -> None:
+        """Print the outcomes of a directory's files."""
+
+    def cannot(self, message: str) -> None:
+        """Say why nothing could be examined."""
+
+    def finish(self) -> Verdict:
+        """End the output and return the verdict on everything."""
+
+
+class _TextWriter:
+    """Blocks for single targets, lines and a summary for directories."""
+
+    def __init__(self, settings: VerifySettings) -> None:
+        self.colour = wants_colour(sys.stdout)
+        self._style = Style(settings.now, self.colour)
+        self._verdicts: set[Verdict] = set()
+        self._single = Tally()
+
+    def result(self, result: Result, job: Job) -> None:
+        if self._verdicts:
+            print()
+        print(render(result, self._style))
+        self._verdicts.add(result.verdict)
+        self._single.add(outcome(result, job))
+
+    def directory(self, path: str, outcomes: Iterator[Outcome]) -> None:
+        if self._verdicts:
+            print()
+        tally = Tally()
+        for each in outcomes:
+            if each.rendered:
+                print(each.rendered)
+            tally.add(each)
+        self._verdicts.update(tally.verdicts)
+        print("\n".join(tally.lines(path, self._style)))
+
+    def cannot(self, message: str) -> None:
+        say(message)
+
+    def finish(self) -> Verdict:
+        if self._single.verdicts.total() > 1:
+            print()
+            print(self._single.lines("all", self._style)[0])
+        return worst(self._verdicts)
+
+
+class _JsonWriter:
+    """One JSON object, its results written as they are known, so that a directory of any size fits."""
+
+    colour = False
+
+    def __init__(self, settings: VerifySettings) -> None:
+        self._now = settings.now
+        self._verdicts: set[Verdict] = set()
+        self._begun = False
+
+    def _write(self, text: str) -> None:
+        if not self._begun:
+            print(f'{{"schema": "{SCHEMA}", "at": "{instant(self._now)}",\n "results": [')
+        else:
+            print(",")
+        print(f"  {text}", end="")
+        self._begun = True
+
+    def result(self, result: Result, job: Job) -> None:
+        self._write(outcome(result, job).rendered)
+        self._verdicts.add(result.verdict)
+
+    def directory(self, path: str, outcomes: Iterator[Outcome]) -> None:  # noqa: ARG002 - text names the directory
+        for each in outcomes:
+            self._write(each.rendered)
+            self._verdicts.add(each.verdict)
+
+    def cannot(self, message: str) -> None:
+        from json import dumps  # noqa: PLC0415 - text output needs no JSON
+
+        say(message)
+        verdict = Verdict.UNDECIDED.value
+        print(dumps({"schema": SCHEMA, "verdict": verdict, "at": instant(self._now), "results": [], "error": message}))
+
+    def finish(self) -> Verdict:
+        verdict = worst(self._verdicts)
+        print(f'\n ],\n "verdict": "{verdict.value}"}}')
+        return verdict
