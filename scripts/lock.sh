@@ -9,4 +9,6 @@ compile() {
 }
 compile requirements/run.txt pyproject.toml
 compile requirements/dev.txt pyproject.toml --group pyproject.toml:dev
+# Only their module names matter to the test, so what they depend on is left out.
+printf 'ctl\npython-daemon\n' | compile requirements/packaging.txt --no-deps -
 printf 'uv\n' | compile requirements/uv.txt -

@@ -1,0 +1,274 @@
+"""Fetching a file from the HTTP side of a TFTP node: ports 6970 (plain), 6971 and 6972 (TLS).
+
+The standard library's `http.client` reads the protocol, on a socket of ours: so there is no proxy, no
+environment, no .netrc, no redirect, and one deadline and one byte cap hold from the first packet to the last.
+"""
+
+import http
+import http.client
+import io
+import socket
+import zlib
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import quote
+
+from ctlctl.connectors.network import Deadline, reason_of, resolve
+from ctlctl.connectors.ports import (
+    FetchError,
+    FetchFault,
+    FetchLimits,
+    FetchTarget,
+    TlsTrust,
+    printable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _typeshed import WriteableBuffer
+
+# Bytes asked of the connection at once.
+_READ_BYTES: Final = 64 * 1024
+# Bytes that may come over the wire besides the body itself: http.client allows 100 header lines of 64 KiB,
+# far more than any server sends, and repeats that for every "100 Continue".
+_WIRE_EXTRA_BYTES: Final = 256 * 1024
+# A body in chunks may take this many times its size on the wire: framing costs 6 bytes or so a chunk, so only
+# chunks of a few bytes, which no server makes of a file, go beyond it.
+_WIRE_FACTOR: Final = 2
+# zlib's window setting that reads gzip only, and zlib or raw deflate (RFC 9110 section 8.4.1).
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+
+
+_CUT_ADVICE: Final = "Try again; if it stays, check the firewall and the Cisco Tftp service of that node"
+
+
+class _TooLargeError(Exception):
+    """More bytes than allowed; the text says which."""
+
+
+class _BadAnswerError(Exception):
+    """An answer that is no HTTP as it should be; the text says why."""
+
+
+class _WireReader(io.RawIOBase):
+    """Reads a socket under one deadline and one cap for all of it.
+
+    The time that is left is set anew before every read: a server that sends a byte now and then, in the
+    header or in the body, gains nothing.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: Deadline, cap: int) -> None:
+        super().__init__()
+        self._sock = sock
+        self._deadline = deadline
+        self._left = cap
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        self._sock.settimeout(self._deadline.remaining())
+        count = self._sock.recv_into(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise _TooLargeError("the server sends far more than the file may have")
+        return count
+
+
+class _Wire:
+    """As much of a socket as http.client wants. Whoever opened the socket closes it, not http.client."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline, cap: int) -> None:
+        self._sock = sock
+        self._deadline = deadline
+        self._cap = cap
+
+    def sendall(self, data: bytes) -> None:
+        self._sock.settimeout(self._deadline.remaining())
+        self._sock.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        del mode  # http.client asks for "rb" only
+        return io.BufferedReader(_WireReader(self._sock, self._deadline, self._cap), _READ_BYTES)
+
+    def close(self) -> None:
+        pass
+
+
+def fetch_http(target: FetchTarget, limits: FetchLimits, trust: TlsTrust) -> bytes:
+    """Get the whole file.
+
+    Args:
+        target: The file; its scheme is http or https.
+        limits: Bytes and seconds.
+        trust: How the server proves itself over https.
+
+    Returns:
+        The body of a 200 answer, decompressed if the server insisted on compressing it.
+
+    Raises:
+        FetchError: The file could not be had whole.
+    """
+    deadline = Deadline(limits.deadline_seconds)
+    stage = "while connecting"
+    try:
+        with ExitStack() as stack:
+            secure = None
+            if target.scheme == "https":
+                from ctlctl.connectors import tls_client  # noqa: PLC0415  # plain HTTP need not load it
+
+                secure = tls_client.SecureClient(target, trust, deadline)
+            sock = _connect(target, deadline)
+            stack.callback(sock.close)
+            if secure is not None:
+                stage = "during the TLS handshake"
+                sock = secure.handshake(sock)
+                stack.callback(sock.close)
+            stage = "before an answer came"
+            response = _ask(sock, target, limits, deadline)
+            stack.callback(response.close)
+            _check_status(response, target)
+            stage = "in the middle of the file"
+            return _read_body(response, limits.max_bytes)
+    except TimeoutError:
+        seconds = f"{limits.deadline_seconds:g}"
+        raise _fault(target, FetchFault.TIMEOUT, f"the time allowed ({seconds} seconds) ran out {stage}") from None
+    except _TooLargeError as error:
+        raise _fault(target, FetchFault.TOO_LARGE, str(error)) from None
+    except _BadAnswerError as error:
+        raise _fault(target, FetchFault.PROTOCOL, str(error)) from None
+    except http.client.IncompleteRead:
+        raise _fault(target, FetchFault.PROTOCOL, "the answer ended early", _CUT_ADVICE) from None
+    except OSError as error:
+        detail = f"the connection broke {stage} ({reason_of(error)})"
+        raise _fault(target, FetchFault.UNREACHABLE, detail, _CUT_ADVICE) from None
+    except (http.client.HTTPException, ValueError) as error:
+        # http.client's own checks; a few of them are bare int() calls.
+        detail = f"the answer is not proper HTTP ({type(error).__name__}: {error})"
+        raise _fault(target, FetchFault.PROTOCOL, detail) from None
+
+
+def _fault(target: FetchTarget, fault: FetchFault, detail: str, advice: str = "") -> FetchError:
+    return FetchError(fault, endpoint=target.endpoint, name=target.name, detail=detail, advice=advice)
+
+
+def _connect(target: FetchTarget, deadline: Deadline) -> socket.socket:
+    addresses = resolve(target, socket.SOCK_STREAM)
+    reasons = []
+    for index, address in enumerate(addresses):
+        sock = socket.socket(address.family, socket.SOCK_STREAM)
+        try:
+            # An equal share for each address that is left, so a dead one does not use up the time of the next.
+            sock.settimeout(deadline.share(len(addresses) - index))
+            sock.connect(address.sockaddr)
+        except OSError as error:
+            sock.close()
+            reasons.append((address, error))
+        else:
+            return sock
+    if all(isinstance(error, TimeoutError) for _, error in reasons):
+        raise TimeoutError
+    tried = ", ".join(f"{address.sockaddr[0]}: {reason_of(error)}" for address, error in reasons)
+    raise _fault(target, FetchFault.UNREACHABLE, f"no connection ({tried})")
+
+
+def _ask(sock: socket.socket, target: FetchTarget, limits: FetchLimits, deadline: Deadline) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection(target.host, target.port)
+    # http.client opens no connection of its own once it has this.
+    wire = _Wire(sock, deadline, _WIRE_FACTOR * limits.max_bytes + _WIRE_EXTRA_BYTES)
+    connection.sock = cast("socket.socket", wire)
+    headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close", "User-Agent": "ctlctl"}
+    connection.request("GET", "/" + quote(target.name), headers=headers)
+    return connection.getresponse()
+
+
+def _check_status(response: http.client.HTTPResponse, target: FetchTarget) -> None:
+    status = response.status
+    said = f"HTTP status {status}" + (f" ({printable(response.reason)})" if response.reason else "")
+    if status == http.HTTPStatus.OK:
+        return
+    if status in {404, 410}:
+        raise _fault(target, FetchFault.NOT_FOUND, f"the server has no such file: {said}")
+    if status in {401, 403, 407}:
+        raise _fault(target, FetchFault.DENIED, f"the server does not hand this file out: {said}")
+    if status // 100 == 3:
+        place = response.headers.get("Location")
+        pointing = f" and points to {printable(place)}" if place else ""
+        raise _fault(target, FetchFault.REDIRECT, f"the server redirects: {said}{pointing}")
+    if status // 100 == 5:
+        raise _fault(target, FetchFault.SERVER_ERROR, f"the server is in trouble: {said}")
+    raise _fault(target, FetchFault.PROTOCOL, f"the server gives no file: {said}")
+
+
+def _read_body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
+    announced = _announced_length(response)
+    if announced is not None and announced > max_bytes:
+        raise _TooLargeError(f"the server announces {announced} bytes, more than the {max_bytes} allowed")
+    parts = _raw_parts(response, announced)
+    encodings = [
+        token
+        for value in response.headers.get_all("Content-Encoding", [])
+        for token in (word.strip().lower() for word in value.split(","))
+        if token not in {"", "identity"}
+    ]
+    match encodings:
+        case []:
+            pass
+        case ["gzip" | "x-gzip" | "deflate"]:
+            parts = _inflated(parts, is_gzip=encodings != ["deflate"], max_bytes=max_bytes)
+        case _:
+            shown = printable(", ".join(encodings))
+            raise _BadAnswerError(f"the server encodes the file in a way never asked for: {shown}")
+    content = bytearray()
+    for part in parts:
+        content += part
+        if len(content) > max_bytes:
+            raise _TooLargeError(f"the file has more than the {max_bytes} bytes allowed")
+    return bytes(content)
+
+
+def _announced_length(response: http.client.HTTPResponse) -> int | None:
+    values = {value.strip() for value in response.headers.get_all("Content-Length", [])}
+    if not values or response.chunked:  # chunks win over a length: RFC 9112 section 6.3
+        return None
+    text = values.pop()
+    if values or not (text.isascii() and text.isdigit()):
+        raise _BadAnswerError(f"the server gives no usable Content-Length: {printable(text, 40)}")
+    # Numbers of absurd length are too large either way, and Python refuses to read the longest.
+    return int(text[:20])
+
+
+def _raw_parts(response: http.client.HTTPResponse, announced: int | None) -> "Iterator[bytes]":
+    total = 0
+    while part := response.read(_READ_BYTES):
+        total += len(part)
+        yield part
+    if announced is not None and total != announced:
+        raise _BadAnswerError(f"the server announced {announced} bytes and the answer ended after {total}")
+
+
+def _inflated(parts: "Iterator[bytes]", *, is_gzip: bool, max_bytes: int) -> "Iterator[bytes]":
+    """Decompress; a part is never larger than the file may be (plus 1), whatever a bomb would make of it."""
+    inflater = None
+    for part in parts:
+        if inflater is None:
+            inflater = zlib.decompressobj(_GZIP_WINDOW if is_gzip else _deflate_window(part))
+        pending = part
+        while pending and not inflater.eof:
+            try:
+                yield inflater.decompress(pending, max_bytes + 1)
+            except zlib.error:
+                raise _BadAnswerError("the compressed answer is damaged") from None
+            pending = inflater.unconsumed_tail
+        if pending or inflater.unused_data:
+            raise _BadAnswerError("something follows the end of the compressed answer")
+    if inflater is not None and not inflater.eof:
+        raise _BadAnswerError("the compressed answer ended early")
+
+
+def _deflate_window(start: bytes) -> int:
+    # "deflate" means zlib's format, but some servers send the bare stream; zlib's first byte says 8 in its low
+    # half, and its first two are a multiple of 31 (RFC 1950 section 2.2).
+    is_zlib = len(start) >= 2 and start[0] & 0x0F == 8 and int.from_bytes(start[:2], "big") % 31 == 0
+    return zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS
