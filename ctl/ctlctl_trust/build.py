@@ -7,8 +7,8 @@ from ipaddress import AddressValueError, IPv4Address
 from ctlctl_trust.certificate import Certificate
 from ctlctl_trust.recordcheck import serial_bytes
 from ctlctl_trust.signature import SHA512, Digest
-from ctlctl_trust.signing import BuildError, HeaderPlan, Layout, SigningIdentity, sign_file, spell
-from ctlctl_trust.tlv import PHONE_SIZE_LIMIT, RecordTag, Role, encode_text, encode_tlv
+from ctlctl_trust.signing import BuildError, HeaderPlan, Layout, SigningIdentity, member, sign_file, spell, written
+from ctlctl_trust.tlv import PHONE_SIZE_LIMIT, RecordTag, Role
 from ctlctl_trust.trustlist import Kind
 
 T = RecordTag
@@ -76,29 +76,26 @@ def encode_record(plan: RecordPlan, layout: Layout) -> bytes:
     if certificate is not None:
         if certificate.list_key is None:
             raise BuildError(f"{certificate.common_name}: a trust list cannot carry a {certificate.key_label} key")
-        values[T.SUBJECT_NAME] = encode_text(spell(certificate.subject, layout))
-        values[T.ISSUER_NAME] = encode_text(spell(certificate.issuer, layout))
+        values[T.SUBJECT_NAME] = written(spell(certificate.subject, layout))
+        values[T.ISSUER_NAME] = written(spell(certificate.issuer, layout))
         values[T.SERIAL_NUMBER] = serial_bytes(certificate.serial)
         values[T.PUBLIC_KEY] = certificate.list_key
         if plan.with_signature:
             values[T.SIGNATURE] = certificate.signature
         values[T.CERTIFICATE] = certificate.der
     if layout is Layout.CUCM:
-        values[T.DNS_NAME] = encode_text(plan.dns_name or "")
+        values[T.DNS_NAME] = written(plan.dns_name or "")
         order: Sequence[RecordTag] = sorted(values)
         if plan.ip_address is not None:
             values[T.IP_ADDRESS] = _packed(plan.ip_address)
             order = sorted(values)
     else:
         order = [tag for tag in _CERTUTILS_ORDER if tag in values]
-    try:
-        body = b"".join(encode_tlv(tag, values[tag]) for tag in order)
-    except ValueError as error:
-        raise BuildError(str(error)) from error
+    body = b"".join(member(tag, values[tag]) for tag in order)
     length = 5 + len(body)
     if length > 0xFFFF:
         raise BuildError(f"a record of {length} bytes does not fit: RECORDLENGTH has 16 bits")
-    return encode_tlv(T.RECORD_LENGTH, length.to_bytes(2, "big")) + body
+    return member(T.RECORD_LENGTH, length.to_bytes(2, "big")) + body
 
 
 def _packed(address: str) -> bytes:

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePub
 from cryptography.hazmat.primitives.asymmetric.padding import PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
+from ctlctl_trust.certificatename import Outline, read_name, read_outline
 from ctlctl_trust.names import NamePairs
 
 #: Bits; a self-signature by a larger RSA key is not checked. Phones take at most 4096, and the cost of one check grows
@@ -24,21 +25,11 @@ from ctlctl_trust.names import NamePairs
 MAX_RSA_BITS = 8192
 #: Bytes; larger certificates are read but not remembered, so that hostile lists cannot fill memory.
 _CACHED_SIZE = 8192
-
-_SHORT = {
-    "2.5.4.3": "CN",
-    "2.5.4.5": "SERIALNUMBER",
-    "2.5.4.6": "C",
-    "2.5.4.7": "L",
-    "2.5.4.8": "ST",
-    "2.5.4.9": "STREET",
-    "2.5.4.10": "O",
-    "2.5.4.11": "OU",
-    "2.5.4.12": "T",
-    "0.9.2342.19200300.100.1.25": "DC",
-    "0.9.2342.19200300.100.1.1": "UID",
-    "1.2.840.113549.1.9.1": "emailAddress",
-}
+#: Bits; RSA keys with a larger exponent are not used. All seen have 65537 (17 bits), and a check with an exponent as
+#: long as the modulus costs a hundred times more.
+_MAX_EXPONENT_BITS = 32
+#: Attributes of subject and issuer together; a certificate with more is read but not remembered.
+_CACHED_ATTRIBUTES = 64
 
 
 class CertificateError(ValueError):
@@ -102,40 +93,69 @@ def read_certificate(der: bytes) -> Certificate:
     Raises:
         CertificateError: the bytes are no certificate, or are followed by others; no other exception.
     """
-    return _read_cached(der) if len(der) <= _CACHED_SIZE else _read(der)
+    if len(der) > _CACHED_SIZE:
+        return _read(der)
+    try:
+        return _read_cached(der)
+    except _NotKeptError as odd:
+        return odd.certificate
 
 
 def _read(der: bytes) -> Certificate:
     try:
-        return _read_strict(der)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as refused:
-        # Loaded only for odd certificates: asn1crypto costs 50 ms to import.
-        from ctlctl_trust.oddcertificate import read_odd  # noqa: PLC0415
+        outline = read_outline(der)
+        if outline.serial > 0:
+            return _read_strict(der, outline)
+        refusal = f"its serial number is {'0' if outline.serial == 0 else 'negative'}"
+    except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion) as refused:
+        refusal = str(refused)
+    # Loaded only for odd certificates: asn1crypto costs 14 ms to import.
+    from ctlctl_trust.oddcertificate import read_odd  # noqa: PLC0415
 
-        return read_odd(der, str(refused))
+    return read_odd(der, refusal)
 
 
-_read_cached = lru_cache(maxsize=1024)(_read)
+class _NotKeptError(Exception):
+    """Carries a certificate past the cache: what is raised is not remembered."""
+
+    def __init__(self, certificate: Certificate) -> None:
+        super().__init__()
+        self.certificate = certificate
 
 
-def _read_strict(der: bytes) -> Certificate:
+@lru_cache(maxsize=1024)
+def _read_cached(der: bytes) -> Certificate:
+    certificate = _read(der)
+    # A name of thousands of tiny attributes takes a hundred times the memory of its bytes.
+    if certificate.odd is not None or len(certificate.subject) + len(certificate.issuer) > _CACHED_ATTRIBUTES:
+        raise _NotKeptError(certificate)
+    return certificate
+
+
+def _read_strict(der: bytes, outline: Outline) -> Certificate:
     certificate = x509.load_der_x509_certificate(der)
     key = certificate.public_key()
     label, bits, list_key = describe_key(key)
-    subject = _pairs(certificate.subject)
-    issuer = _pairs(certificate.issuer)
-    serial = certificate.serial_number
-    odd = None if serial > 0 else f"its serial number {serial} is not positive"
+    subject = read_name(outline.subject)
+    issuer = subject if outline.issuer == outline.subject else read_name(outline.issuer)
+    odd: str | None = None
     signed: bool | None = None
     if subject == issuer:
-        signed = _self_signature(certificate, key, bits)
-        if signed is None and odd is None:
+        try:
+            how = certificate.signature_algorithm_parameters
+            algorithm = certificate.signature_hash_algorithm
+        except (UnsupportedAlgorithm, ValueError, TypeError):
+            how = algorithm = None
+        signed = check_self_signature(
+            der, key, certificate.signature, certificate.tbs_certificate_bytes, how, algorithm
+        )
+        if signed is None:
             odd = "it is self-issued, but its signature could not be checked with its own key"
     return Certificate(
         der,
         subject,
         issuer,
-        serial,
+        outline.serial,
         certificate.not_valid_before_utc,
         certificate.not_valid_after_utc,
         key,
@@ -148,37 +168,54 @@ def _read_strict(der: bytes) -> Certificate:
     )
 
 
-def _pairs(name: x509.Name) -> NamePairs:
-    return tuple(
-        [
-            (
-                _SHORT.get(oid := attribute.oid.dotted_string, oid),
-                value if isinstance(value := attribute.value, str) else value.hex(),
-            )
-            for attribute in name
-        ]
-    )
-
-
 def describe_key(key: CertificatePublicKeyTypes) -> tuple[str, int, bytes | None]:
     """Return (label, bits, the key as a trust list spells it or None) of a public key."""
     if isinstance(key, RSAPublicKey):
         bits = key.key_size
-        return f"RSA-{bits}", bits, key.public_bytes(Encoding.DER, PublicFormat.PKCS1)
+        numbers = key.public_numbers()
+        return f"RSA-{bits}", bits, _der(0x30, _der_integer(numbers.n) + _der_integer(numbers.e))
     if isinstance(key, EllipticCurvePublicKey):
-        point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        return f"EC {key.curve.name}", key.key_size, point
+        point = key.public_numbers()
+        size = (key.key_size + 7) // 8
+        return f"EC {key.curve.name}", key.key_size, b"\x04" + point.x.to_bytes(size) + point.y.to_bytes(size)
     return type(key).__name__.removesuffix("PublicKey"), 0, None
 
 
-def _self_signature(certificate: x509.Certificate, key: CertificatePublicKeyTypes, bits: int) -> bool | None:
+# The PUBLICKEY field is spelled out here (RFC 8017 A.1.1, SEC 1 2.3.3) because importing cryptography's serialization
+# module for it would add 8 ms to every cold `ctlctl verify`. A test holds it against that module.
+
+
+def _der(tag: int, body: bytes) -> bytes:
+    size = len(body)
+    if size < 0x80:
+        return bytes((tag, size)) + body
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((tag, 0x80 | len(length))) + length + body
+
+
+def _der_integer(value: int) -> bytes:
+    return _der(0x02, value.to_bytes(value.bit_length() // 8 + 1))
+
+
+def usable(key: object) -> bool:
+    """Tell whether a key is of a kind and size whose signatures are checked."""
+    if isinstance(key, RSAPublicKey):
+        return key.key_size <= MAX_RSA_BITS and key.public_numbers().e.bit_length() <= _MAX_EXPONENT_BITS
+    return isinstance(key, EllipticCurvePublicKey)
+
+
+def check_self_signature(  # noqa: PLR0913 - one argument per thing a signature hangs on
+    der: bytes,
+    key: CertificatePublicKeyTypes,
+    signature: bytes,
+    signed: bytes,
+    how: PKCS1v15 | PSS | ECDSA | None,
+    algorithm: HashAlgorithm | None,
+) -> bool | None:
     """Check a self-issued certificate's signature; None where that cannot be done or would prove nothing."""
-    if bits > MAX_RSA_BITS:
+    if not usable(key):
         return None
     try:
-        how = certificate.signature_algorithm_parameters
-        algorithm = certificate.signature_hash_algorithm
-        signature, signed = certificate.signature, certificate.tbs_certificate_bytes
         if isinstance(key, RSAPublicKey) and isinstance(how, PKCS1v15 | PSS) and algorithm is not None:
             key.verify(signature, signed, how, algorithm)
         elif isinstance(key, EllipticCurvePublicKey) and isinstance(how, ECDSA):
@@ -186,19 +223,10 @@ def _self_signature(certificate: x509.Certificate, key: CertificatePublicKeyType
         else:
             return None
     except InvalidSignature:
+        from ctlctl_trust.oddcertificate import issued_by_other_key  # noqa: PLC0415 - see _read
+
         # A CA that renewed its key issues a certificate with equal names that its old key signed.
-        return None if _issued_by_other_key(certificate) else False
+        return None if issued_by_other_key(der) else False
     except (UnsupportedAlgorithm, ValueError, TypeError):
         return None
     return True
-
-
-def _issued_by_other_key(certificate: x509.Certificate) -> bool:
-    """Tell whether the key identifiers say that another key of the same name signed it."""
-    try:
-        extensions = certificate.extensions
-        subject = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-        authority = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-    except (x509.ExtensionNotFound, ValueError, UnsupportedAlgorithm):
-        return False
-    return authority is not None and authority != subject

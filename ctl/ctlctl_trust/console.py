@@ -85,7 +85,7 @@ _NAMES = {
 
 def _header_lines(header: Header) -> Iterator[str]:
     for tag, _, length, value in header.elements:
-        name = _NAMES.get(tag)
+        name = _NAMES.get(HeaderTag(tag)) if tag in _NAMES else None
         if name is None:
             # Version, length and padding are told above or not at all; tag 28 is not shown by any known console.
             continue

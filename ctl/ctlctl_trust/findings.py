@@ -8,6 +8,8 @@ from ctlctl_trust.codes import UNDECIDED, Code, Severity, severity_of
 #: Findings kept in full; the rest are counted. A hostile list of 1,000 records could otherwise fill a
 #: screen, a log and memory with tens of thousands of them.
 MAX_LISTED = 200
+#: Characters of a message; what it quotes from a file may be 60 KB long.
+MAX_MESSAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +101,20 @@ class FindingLog:
 
     def put(self, finding: Finding) -> None:
         """Note one finding that was made elsewhere."""
+        self.put_placed(finding, None, None)
+
+    def put_placed(self, finding: Finding, base: int | None, record: int | None) -> None:
+        """Note one finding of a record that stands at ``base``; see `Finding.placed`."""
         self._counts[finding.code] += 1
         # An error must never fall off the list because warnings came first, so each severity has its own.
-        listed = self._listed.setdefault(finding.severity, [])
-        if len(listed) < MAX_LISTED:
-            listed.append(finding)
+        listed = self._listed.setdefault(severity_of(finding.code), [])
+        if len(listed) >= MAX_LISTED:
+            return
+        if base is not None and record is not None:
+            finding = finding.placed(base, record)
+        if len(finding.message) > MAX_MESSAGE:
+            finding = replace(finding, message=finding.message[: MAX_MESSAGE - 1] + "…")
+        listed.append(finding)
 
     def extend(self, findings: Findings) -> None:
         """Take over all findings of another check, its unlisted counts included."""

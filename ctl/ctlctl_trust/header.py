@@ -6,6 +6,7 @@ writers differ there.
 """
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from ctlctl_trust.codes import Code
@@ -306,14 +307,17 @@ def _check_value(tag: int, offset: int, value: bytes, log: FindingLog) -> None:
 
 
 def _check_containers(elements: list[HeaderElement], missing: frozenset[int], log: FindingLog) -> None:
-    """Hold every container's length against the members that stand in it."""
+    """Hold each container's length against the members that stand in it."""
+    checked: set[int] = set()
     for position, (tag, offset, length, value) in enumerate(elements):
-        if tag not in _MEMBERS or value is not None:
+        # A second one is an error already, and 20,000 that all span the rest would take quadratic time.
+        if tag not in _MEMBERS or value is not None or tag in checked:
             continue
+        checked.add(tag)
         end = reached = offset + 3
         end += length
         inside: set[int] = set()
-        for member in elements[position + 1 :]:
+        for member in islice(elements, position + 1, None):
             if member.offset >= end:
                 break
             inside.add(member.tag)

@@ -7,8 +7,8 @@ by letter alone.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from enum import Enum
-from functools import lru_cache
 
 #: Attribute names in the order in which CUCM writes them.
 CUCM_ORDER = ("CN", "OU", "O", "L", "ST", "C")
@@ -17,6 +17,8 @@ _KNOWN = frozenset(CUCM_ORDER)
 
 #: A certificate name: (attribute short name or dotted OID, value) pairs in the certificate's order.
 NamePairs = tuple[tuple[str, str], ...]
+#: What a name means whatever its spelling: how often each (attribute, folded value) stands in it.
+ComparableName = Counter[tuple[str, str]]
 
 
 class NameMatch(Enum):
@@ -27,13 +29,11 @@ class NameMatch(Enum):
     DIFFERENT = "different"
 
 
-@lru_cache(maxsize=1024)
 def cucm_spelling(name: NamePairs) -> str:
     """Return ``name`` as CUCM writes it: semicolons, fixed order, attributes it does not use left out."""
     return ";".join(f"{key}={value}" for wanted in CUCM_ORDER for key, value in name if key == wanted)
 
 
-@lru_cache(maxsize=1024)
 def comma_spelling(name: NamePairs) -> str:
     """Return ``name`` as the independent writer spells it: commas, in the certificate's order."""
     return ",".join(f"{key}={value}" for key, value in name)
@@ -42,26 +42,25 @@ def comma_spelling(name: NamePairs) -> str:
 def _split(text: str) -> list[tuple[str, str]]:
     """Split a spelled name at whichever separator it uses; a value may itself hold the other one."""
     separator = ";" if ";" in text else ","
-    pairs: list[tuple[str, str]] = []
+    pairs: list[tuple[str, list[str]]] = []
     for piece in text.split(separator):
         key, equals, value = piece.partition("=")
         key = key.strip().upper()
         if equals and key.replace(".", "").isalnum() and " " not in key:
-            pairs.append((_ALIASES.get(key, key), value))
+            pairs.append((_ALIASES.get(key, key), [value]))
         elif pairs:
-            pairs[-1] = (pairs[-1][0], pairs[-1][1] + separator + piece)
-    return pairs
+            pairs[-1][1].append(piece)
+    return [(key, separator.join(pieces)) for key, pieces in pairs]
 
 
 def _folded(value: str) -> str:
     return " ".join(value.replace('"', "").replace("\\", "").split()).casefold()
 
 
-def _comparable(pairs: list[tuple[str, str]] | NamePairs) -> Counter[tuple[str, str]]:
+def _comparable(pairs: Iterable[tuple[str, str]]) -> ComparableName:
     return Counter((key, _folded(value)) for key, value in pairs if key in _KNOWN)
 
 
-@lru_cache(maxsize=4096)
 def compare_name(text: str, name: NamePairs) -> NameMatch:
     """Compare the text of a list with a certificate's name.
 
@@ -79,9 +78,14 @@ def compare_name(text: str, name: NamePairs) -> NameMatch:
     return NameMatch.SPELLING if mine and mine == _comparable(name) else NameMatch.DIFFERENT
 
 
+def comparable(text: str) -> ComparableName:
+    """Return what a spelled name means, to hold against others; empty when it means nothing."""
+    return _comparable(_split(text))
+
+
 def same_spelled(one: str, other: str) -> bool:
     """Tell whether two spelled names mean the same, whatever their spelling."""
     if one == other:
         return True
-    mine = _comparable(_split(one))
-    return bool(mine) and mine == _comparable(_split(other))
+    mine = comparable(one)
+    return bool(mine) and mine == comparable(other)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ctlctl_trust.codes import Code
-from ctlctl_trust.findings import Finding
+from ctlctl_trust.findings import MAX_LISTED, Finding
 from ctlctl_trust.tlv import U16, RecordTag, decode_text, encode_tlv, text_problem
 
 T = RecordTag
@@ -16,6 +16,9 @@ _KNOWN = frozenset(RecordTag)
 _WITH_CERTIFICATE = (T.SUBJECT_NAME, T.ISSUER_NAME, T.SERIAL_NUMBER, T.PUBLIC_KEY)
 #: Bytes; longer records are read but not remembered, so that hostile lists cannot fill memory.
 CACHED_SIZE = 8192
+# Findings that are counted but never listed share these: a list can hold a million of them.
+_MORE_UNKNOWN = Finding(Code.UNKNOWN_TAG, "more record tags are not known")
+_MORE_DUPLICATE = Finding(Code.DUPLICATE_TAG, "more record tags stand twice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ class Record:
     def __hash__(self) -> int:
         # The elements are the record; hashing what is derived from them would only cost time.
         return hash(self.elements)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the record, as RECORDLENGTH says."""
+        return int.from_bytes(self.elements[0][1], "big")
 
     def value(self, tag: RecordTag) -> bytes | None:
         """Return the first value of ``tag``, or None."""
@@ -97,7 +105,12 @@ def scan_record(raw: bytes) -> Record:
     Returns:
         The record; what is wrong with it stands in its ``problems``.
     """
-    return _scan_cached(raw) if len(raw) <= CACHED_SIZE else _scan(raw)
+    if len(raw) > CACHED_SIZE:
+        return _scan(raw)
+    try:
+        return _scan_cached(raw)
+    except _NotKeptError as found:
+        return found.record
 
 
 def _scan(raw: bytes) -> Record:
@@ -124,9 +137,17 @@ def _scan(raw: bytes) -> Record:
         value = raw[start:after]
         elements.append((tag, value))
         if tag not in _KNOWN:
-            problems.append(Finding(Code.UNKNOWN_TAG, f"record tag {tag} is not known", offset, tag))
+            problems.append(
+                Finding(Code.UNKNOWN_TAG, f"record tag {tag} is not known", offset, tag)
+                if len(problems) < MAX_LISTED
+                else _MORE_UNKNOWN
+            )
         elif tag in values or tag == 1:
-            problems.append(Finding(Code.DUPLICATE_TAG, f"record tag {tag} stands twice", offset, tag))
+            problems.append(
+                Finding(Code.DUPLICATE_TAG, f"record tag {tag} stands twice", offset, tag)
+                if len(problems) < MAX_LISTED
+                else _MORE_DUPLICATE
+            )
         else:
             values[tag] = value
             if tag in _TEXTS:
@@ -152,7 +173,21 @@ def _scan(raw: bytes) -> Record:
     )
 
 
-_scan_cached = lru_cache(maxsize=1024)(_scan)
+class _NotKeptError(Exception):
+    """Carries a record past the cache: what is raised is not remembered."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__()
+        self.record = record
+
+
+@lru_cache(maxsize=1024)
+def _scan_cached(raw: bytes) -> Record:
+    record = _scan(raw)
+    # A record of 2,700 empty TLVs, each a problem, takes a hundred times the memory of its bytes.
+    if record.problems:
+        raise _NotKeptError(record)
+    return record
 
 
 def _value_problems(tag: int, value: bytes, offset: int) -> Iterable[Finding]:

@@ -32,9 +32,13 @@ class CheckedRecord:
 
 def check_record(record: Record) -> CheckedRecord:
     """Hold ``record`` against its certificate; the same record is checked once, the result remembered."""
-    if record.certificate is not None and len(record.certificate) > CACHED_SIZE:
+    # What has problems or is large is not remembered: hostile lists could otherwise fill memory.
+    if record.problems or record.size > CACHED_SIZE:
         return _check(record)
-    return _check_cached(record)
+    try:
+        return _check_cached(record)
+    except _NotKeptError as found:
+        return found.checked
 
 
 def _check(record: Record) -> CheckedRecord:
@@ -54,7 +58,20 @@ def _check(record: Record) -> CheckedRecord:
     return CheckedRecord(certificate, tuple(findings))
 
 
-_check_cached = lru_cache(maxsize=1024)(_check)
+class _NotKeptError(Exception):
+    """Carries a result past the cache: what is raised is not remembered."""
+
+    def __init__(self, checked: CheckedRecord) -> None:
+        super().__init__()
+        self.checked = checked
+
+
+@lru_cache(maxsize=1024)
+def _check_cached(record: Record) -> CheckedRecord:
+    checked = _check(record)
+    if sum(len(finding.message) for finding in checked.findings) > CACHED_SIZE:
+        raise _NotKeptError(checked)
+    return checked
 
 
 def _role_findings(record: Record) -> Iterable[Finding]:
@@ -99,7 +116,7 @@ def _key_findings(record: Record, certificate: Certificate) -> Iterable[Finding]
 def serial_bytes(serial: int) -> bytes:
     """Return a serial number as lists carry it: minimal big-endian, without the sign byte of DER."""
     if serial < 0:
-        return serial.to_bytes(serial.bit_length() // 8 + 1, "big", signed=True)
+        return serial.to_bytes((serial + 1).bit_length() // 8 + 1, "big", signed=True)
     return serial.to_bytes(max(1, (serial.bit_length() + 7) // 8), "big")
 
 

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
+from ctlctl_trust.certificate import usable
+
 
 @dataclass(frozen=True, slots=True)
 class Digest:
@@ -63,7 +65,7 @@ def signed_digest(data: bytes, offset: int, length: int, digest: Digest) -> byte
 
 def verifies(key: CertificatePublicKeyTypes | None, signature: bytes, value: bytes, digest: Digest) -> bool:
     """Tell whether ``signature`` over the digest ``value`` verifies with ``key``; False for a key that cannot."""
-    if not isinstance(key, RSAPublicKey):
+    if not isinstance(key, RSAPublicKey) or not usable(key):
         return False
     try:
         key.verify(signature, value, _PADDING, Prehashed(digest.algorithm))

@@ -24,7 +24,7 @@ from ctlctl_trust.recordcheck import serial_bytes
 from ctlctl_trust.signature import DIGESTS, Digest, signed_digest, verifies
 from ctlctl_trust.signer import Candidate, Signer, check_algorithms, find_signer
 from ctlctl_trust.tlv import MAX_INPUT, HeaderTag, Role, serial_text
-from ctlctl_trust.verify import ListReport, Policy, check_validity
+from ctlctl_trust.verify import ListReport, Policy, check_validity, require_aware
 
 T = HeaderTag
 
@@ -81,7 +81,11 @@ def verify_signed_file(  # noqa: PLR0913 - each argument is one thing the verdic
     Returns:
         Every finding. Without lists and without a fitting anchor, ``no-trust-list``: nothing can be decided. Never
         raises for any bytes.
+
+    Raises:
+        ValueError: ``now`` is not aware.
     """
+    require_aware(now)
     policy = policy or Policy()
     log = FindingLog()
     if len(data) > MAX_INPUT:
@@ -189,12 +193,12 @@ def _decrypt(data: bytes, header: Header, key: RSAPrivateKey | None, log: Findin
     if not payload or len(payload) % BLOCK:
         message = f"{len(payload):,} bytes of ciphertext are no whole number of {BLOCK}-byte blocks"
         log.add(Code.CIPHERTEXT_LENGTH, message, offset=header.length)
-    bits = int.from_bytes(header.values.get(T.WRAPPED_KEY_BITS, b""), "big")
-    if wrapped and bits != len(wrapped) * 8:
+    bits = _number(header, T.WRAPPED_KEY_BITS)
+    if wrapped and bits is not None and bits != len(wrapped) * 8:
         message = f"the wrapped key has {len(wrapped)} bytes, its key size says {bits} bits"
         log.add(Code.KEY_UNWRAP, message, offset=header.offset_of(T.WRAPPED_KEY_BITS), tag=23)
-    padding = int.from_bytes(header.values.get(T.PLAINTEXT_PADDING, b""), "big")
-    if padding > min(BLOCK, len(payload)):
+    padding = _number(header, T.PLAINTEXT_PADDING)
+    if padding is not None and padding > min(BLOCK, len(payload)):
         message = f"{padding} padding bytes: more than a block of {BLOCK} or than the payload"
         log.add(Code.PLAINTEXT_PADDING, message, offset=header.offset_of(T.PLAINTEXT_PADDING), tag=20)
     code = header.values.get(T.PLAINTEXT_DIGEST_ALGORITHM, b"")
@@ -202,12 +206,18 @@ def _decrypt(data: bytes, header: Header, key: RSAPrivateKey | None, log: Findin
     if len(code) == 1 and digest is None:
         offset = header.offset_of(T.PLAINTEXT_DIGEST_ALGORITHM)
         log.add(Code.DIGEST, f"digest code {code[0]} of the plaintext is not known", offset=offset, tag=26)
-    if log.has_errors or digest is None:
+    if log.has_errors or digest is None or padding is None:
         return None
     if key is None:
         log.add(Code.NOT_DECRYPTED, "no phone key was given: what is encrypted was not looked at")
         return None
     return _unwrap(payload, header, key, padding, digest, log)
+
+
+def _number(header: Header, tag: HeaderTag) -> int | None:
+    """Return a number of two bytes; None for any other length, which has been said, and may be 60,000."""
+    value = header.values.get(tag, b"")
+    return int.from_bytes(value, "big") if len(value) == 2 else None
 
 
 def _unwrap(  # noqa: PLR0913 - the pieces that _decrypt has checked

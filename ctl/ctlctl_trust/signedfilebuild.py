@@ -81,7 +81,11 @@ def build_encrypted_file(
     """
     if not isinstance(phone.key, RSAPublicKey):
         raise BuildError(f"{phone.common_name} has an {phone.key_label} key: a content key can be wrapped for RSA only")
+    if len(content.key) != BLOCK or len(content.iv) != BLOCK:
+        raise BuildError(f"the content key and the IV have {BLOCK} bytes each")
     wrapped = content.wrapped if content.wrapped is not None else phone.key.encrypt(content.key, PKCS1v15())
+    if len(wrapped) * 8 != phone.key_bits:
+        raise BuildError(f"the wrapped key has {len(wrapped)} bytes, {phone.common_name} has an {phone.key_label} key")
     count = BLOCK - len(plaintext) % BLOCK
     encryptor = Cipher(AES(content.key), CBC(content.iv)).encryptor()
     payload = encryptor.update(plaintext + b"\x0d" * count) + encryptor.finalize()

@@ -11,7 +11,7 @@ from ctlctl_trust.certificate import Certificate
 from ctlctl_trust.codes import Code
 from ctlctl_trust.findings import FindingLog
 from ctlctl_trust.header import Header
-from ctlctl_trust.names import NameMatch, compare_name, same_spelled
+from ctlctl_trust.names import ComparableName, NameMatch, comparable, compare_name, same_spelled
 from ctlctl_trust.record import Record
 from ctlctl_trust.signature import DIGESTS, MODULUS_BITS, SHA256, Digest, signed_digest, verifies
 from ctlctl_trust.tlv import HeaderTag, Role, role_name, serial_text
@@ -85,14 +85,19 @@ def named_by(header: Header, candidates: Sequence[Candidate]) -> list[Candidate]
     serial, issuer = header.serial.lstrip(b"\0"), header.issuer
     if issuer is None:
         return []
-    return [
-        candidate
-        for candidate in candidates
-        if candidate.record.serial is not None
-        and candidate.record.serial.lstrip(b"\0") == serial
-        and candidate.record.issuer is not None
-        and same_spelled(candidate.record.issuer, issuer)
-    ]
+    # Read once: every one of 1,000 records may claim this serial number, and the issuer may be 60 KB long.
+    meant: ComparableName | None = None
+    named = []
+    for candidate in candidates:
+        record = candidate.record
+        if record.serial is None or record.issuer is None or record.serial.lstrip(b"\0") != serial:
+            continue
+        if record.issuer != issuer:
+            meant = comparable(issuer) if meant is None else meant
+            if not meant or comparable(record.issuer) != meant:
+                continue
+        named.append(candidate)
+    return named
 
 
 def find_signer(  # noqa: PLR0913 - one argument per thing a signature hangs on

@@ -60,6 +60,30 @@ def _sign_with(key: RSAPrivateKey, message: bytes, digest: Digest) -> bytes:
     return key.sign(message, PKCS1v15(), digest.algorithm)
 
 
+def member(tag: int, value: bytes) -> bytes:
+    """Return one TLV.
+
+    Raises:
+        BuildError: the value is longer than 65,535 bytes.
+    """
+    try:
+        return encode_tlv(tag, value)
+    except ValueError as error:
+        raise BuildError(str(error)) from error
+
+
+def written(text: str) -> bytes:
+    """Return a text value: UTF-8 and the NUL that the length counts.
+
+    Raises:
+        BuildError: the text holds a NUL, or what is no Unicode character.
+    """
+    try:
+        return encode_text(text)
+    except ValueError as error:
+        raise BuildError(f"{text[:100]!r} cannot be written: {error}") from error
+
+
 def spell(name: NamePairs, layout: Layout) -> str:
     """Return ``name`` in the spelling of ``layout``."""
     return (cucm_spelling(name) if layout is Layout.CUCM else "") or comma_spelling(name)
@@ -114,30 +138,33 @@ def sign_file(plan: HeaderPlan, identity: SigningIdentity, body: bytes) -> bytes
     if not 0 <= plan.timestamp <= 0xFFFFFFFF:
         raise BuildError(f"the signing time {plan.timestamp} does not fit the 32 bits of TIMESTAMP")
     signature_size = certificate.key_bits // 8
-    before, after = _around_signature(plan, certificate, code)
+    try:
+        before, after = _around_signature(plan, certificate, code)
+    except ValueError as error:
+        raise BuildError(str(error)) from error
     unpadded = 10 + len(before) + 3 + signature_size + len(after)
     padding = b"\x0d" * (-unpadded % 4)
     length = unpadded + len(padding)
     if length > 0xFFFF:
         raise BuildError(f"the header would have {length} bytes; HeaderLength has 16 bits")
-    start = encode_tlv(T.VERSION, bytes(plan.version)) + encode_tlv(T.HEADER_LENGTH, length.to_bytes(2, "big"))
+    start = member(T.VERSION, bytes(plan.version)) + member(T.HEADER_LENGTH, length.to_bytes(2, "big"))
     tail = after + padding + body
     signature = identity.sign(start + before + tail, plan.digest)
     if len(signature) != signature_size:
         raise BuildError(
             f"the signature has {len(signature)} bytes, a {certificate.key_label} key makes {signature_size}"
         )
-    return start + before + encode_tlv(T.SIGNATURE, signature) + tail
+    return start + before + member(T.SIGNATURE, signature) + tail
 
 
 def _around_signature(plan: HeaderPlan, certificate: Certificate, modulus_code: int) -> tuple[bytes, bytes]:
     """Return the members between HeaderLength and SIGNATURE, and those after it up to the padding."""
-    name = encode_text(spell(certificate.subject, plan.layout))
-    issuer = encode_text(spell(certificate.issuer, plan.layout))
+    name = written(spell(certificate.subject, plan.layout))
+    issuer = written(spell(certificate.issuer, plan.layout))
     serial = serial_bytes(certificate.serial)
     signer = {T.SIGNER_NAME: name, T.SERIAL_NUMBER: serial, T.CA_NAME: issuer}
     order = (4, 5, 6) if plan.layout is Layout.CUCM else (4, 6, 5)
-    capability = b"" if plan.signer_version is None else encode_tlv(T.SIGNER_VERSION, bytes(plan.signer_version))
+    capability = b"" if plan.signer_version is None else member(T.SIGNER_VERSION, bytes(plan.signer_version))
     before = capability + encode_header(
         (
             (T.SIGNER_ID, tuple((tag, signer[T(tag)]) for tag in order)),
@@ -153,7 +180,5 @@ def _around_signature(plan: HeaderPlan, certificate: Certificate, modulus_code: 
             ),
         )
     )
-    after = encode_tlv(T.FILENAME, encode_text(plan.filename)) + encode_tlv(
-        T.TIMESTAMP, plan.timestamp.to_bytes(4, "big")
-    )
+    after = member(T.FILENAME, written(plan.filename)) + member(T.TIMESTAMP, plan.timestamp.to_bytes(4, "big"))
     return before, after + plan.extra

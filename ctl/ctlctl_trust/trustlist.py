@@ -126,7 +126,7 @@ def scan_into(data: bytes, log: FindingLog) -> tuple[TrustList | None, bool]:
             break
         record = scan_record(data[offset:end])
         for problem in record.problems:
-            log.put(problem.placed(offset, number))
+            log.put_placed(problem, offset, number)
         records.append(record)
         offsets.append(offset)
         offset = end

@@ -7,8 +7,8 @@ hold expired certificates.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from ctlctl_trust.anchors import TrustAnchors
 from ctlctl_trust.certificate import Certificate
 from ctlctl_trust.codes import Code
 from ctlctl_trust.findings import FindingLog, Findings
@@ -23,6 +23,9 @@ from ctlctl_trust.tlv import (
     Role,
 )
 from ctlctl_trust.trustlist import LIST_NAMES, TrustList, scan_into
+
+if TYPE_CHECKING:
+    from ctlctl_trust.anchors import TrustAnchors
 
 #: How long before its end a certificate is said to expire soon; Cisco's own expiry monitor begins at 90 days.
 EXPIRES_SOON = timedelta(days=90)
@@ -73,7 +76,7 @@ class ListReport:
 
 
 def verify_trust_list(
-    data: bytes, now: datetime, policy: Policy | None = None, anchors: TrustAnchors | None = None
+    data: bytes, now: datetime, policy: Policy | None = None, anchors: "TrustAnchors | None" = None
 ) -> ListReport:
     """Verify a CTL or ITL.
 
@@ -85,7 +88,11 @@ def verify_trust_list(
 
     Returns:
         Every finding, not only the first, where the structure allows going on. Never raises for any bytes.
+
+    Raises:
+        ValueError: ``now`` is not aware.
     """
+    require_aware(now)
     policy = policy or Policy()
     log = FindingLog()
     trust_list, complete = scan_into(data, log)
@@ -110,6 +117,24 @@ def verify_trust_list(
         anchored = check_anchor(signer, anchors, log)
     certificates = tuple(candidate.certificate for candidate in candidates)
     return ListReport(trust_list, log.freeze(), signer, certificates, anchored)
+
+
+def require_aware(now: datetime) -> None:
+    """Refuse an instant without a zone: it would be compared, or fail to, only where a file holds a certificate.
+
+    Raises:
+        ValueError: ``now`` is not aware.
+    """
+    if now.utcoffset() is None:
+        raise ValueError("now has no time zone; give an aware datetime")
+
+
+def later(now: datetime, span: timedelta) -> datetime:
+    """Return ``now`` plus ``span``, or the last instant there is."""
+    try:
+        return now + span
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def check_size(trust_list: TrustList, log: FindingLog) -> None:
@@ -143,7 +168,7 @@ def _check_records(trust_list: TrustList, log: FindingLog) -> list[Candidate]:
     for number, (record, offset) in enumerate(zip(trust_list.records, trust_list.offsets, strict=True), 1):
         checked = check_record(record)
         for finding in checked.findings:
-            log.put(finding.placed(offset, number))
+            log.put_placed(finding, offset, number)
         candidates.append(Candidate(number, offset, record, checked.certificate))
         if record.certificate is not None:
             # One multi-SAN certificate stands once for every node it serves, each time under that node's DNS name.
@@ -178,14 +203,14 @@ def check_validity(header: Header, candidates: list[Candidate], signer: Signer, 
     signed_at = None
     if header.timestamp is not None:
         signed_at = datetime.fromtimestamp(header.timestamp, UTC)
-        if signed_at > now + FUTURE_TOLERANCE:
+        if signed_at > later(now, FUTURE_TOLERANCE):
             message = f"signed {signed_at:%Y-%m-%d %H:%M:%SZ}, which is yet to come"
             log.add(Code.SIGNED_IN_FUTURE, message, offset=header.offset_of(HeaderTag.TIMESTAMP), tag=15)
     own = None if signer.candidate is None else signer.candidate.certificate
     if own is not None and own.not_after < now:
         message = f"the signer's certificate {own.common_name} ended {own.not_after:%Y-%m-%d}"
         log.add(Code.SIGNER_EXPIRED, message)
-    soon = now + EXPIRES_SOON
+    soon = later(now, EXPIRES_SOON)
     for candidate in candidates:
         certificate = candidate.certificate
         if certificate is None:
@@ -206,11 +231,12 @@ def check_validity(header: Header, candidates: list[Candidate], signer: Signer, 
             log.add(Code.RECORD_NOT_YET_VALID, message, offset=candidate.offset, record=candidate.number)
 
 
-def check_anchor(signer: Signer, anchors: TrustAnchors, log: FindingLog) -> bool:
+def check_anchor(signer: Signer, anchors: "TrustAnchors", log: FindingLog) -> bool:
     """Tell whether an anchor holds the signer's key, and note it when none does."""
     certificate = None if signer.candidate is None else signer.candidate.certificate
     if certificate is not None and certificate.list_key in anchors.keys:
-        return True
+        # A list that only names an anchor as its signer is vouched for by nobody; that it is bad has been said.
+        return signer.verified is True
     who = "its signer" if certificate is None else certificate.common_name
     message = f"none of the {len(anchors.keys)} anchor keys is the key of {who}"
     if certificate is not None and anchors.issued(certificate):

@@ -15,10 +15,10 @@ def main() -> None:
 
         arguments = parse_quickly(words[1:])
         if arguments is not None:
-            from ctlctl.cli.exits import guarded  # noqa: PLC0415
+            from ctlctl.cli.exits import end_now, guarded  # noqa: PLC0415
             from ctlctl.verify.run import run_verify  # noqa: PLC0415
 
-            sys.exit(guarded(lambda: run_verify(arguments)))
+            end_now(guarded(lambda: run_verify(arguments)))
     from ctlctl.cli.app import cli  # noqa: PLC0415
 
     cli(prog_name="ctlctl")

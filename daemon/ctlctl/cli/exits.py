@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 from ctlctl.terminal import say
 from ctlctl.verify.settings import UsageError
@@ -12,6 +13,15 @@ UNDECIDED = 3
 #: What a shell reports for a program that SIGINT or SIGPIPE ended.
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+
+
+def end_now(code: int) -> NoReturn:
+    """End the process without taking the interpreter apart first, which costs 8 ms and gives nothing back.
+
+    Everything is written, every pool is closed and every file is whole by now.
+    """
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def guarded(command: Callable[[], int]) -> int:

@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias
 
+from ctlctl.terminal import printable as spelled_out
+
 Scheme: TypeAlias = Literal["tftp", "http", "https"]
 
 DEFAULT_PORTS: Final[dict[Scheme, int]] = {
@@ -81,8 +83,7 @@ def printable(text: str, limit: int = MAX_QUOTED_CHARACTERS) -> str:
         One line: everything that is not printable (controls, line ends, bidirectional overrides, lone
         surrogates) stands as a backslash escape, and what is too long is cut with an ellipsis.
     """
-    cut = text[:limit]
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+    shown = spelled_out(text[:limit])
     return shown if len(text) <= limit else shown + "…"
 
 

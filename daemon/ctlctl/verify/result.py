@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ctlctl_trust.findings import Findings
 from ctlctl_trust.names import comma_spelling
+from ctlctl_trust.record import CACHED_SIZE
 from ctlctl_trust.tlv import role_name, serial_text
 
 if TYPE_CHECKING:
@@ -183,18 +185,18 @@ def _signer_json(result: Result) -> dict[str, object] | None:
 def _records_json(report: "ListReport | None") -> list[dict[str, object]]:
     if report is None or report.trust_list is None:
         return []
-    # Cut-short lists have fewer certificates than records only when verification did not get that far.
     return [
-        _record_json(number, record, certificate)
-        for number, (record, certificate) in enumerate(
-            zip(report.trust_list.records, report.certificates, strict=True), 1
-        )
+        {"index": number, **(_record_cached if record.size <= CACHED_SIZE else _record_json)(record)}
+        for number, record in enumerate(report.trust_list.records, 1)
     ]
 
 
-def _record_json(number: int, record: "Record", certificate: "Certificate | None") -> dict[str, object]:
+def _record_json(record: "Record") -> dict[str, object]:
+    """Return a record without its number."""
+    from ctlctl_trust.recordcheck import check_record  # noqa: PLC0415 - loaded already when there is a record
+
+    certificate = check_record(record).certificate
     return {
-        "index": number,
         "roles": [role_name(record.role_code)],
         "role_code": record.role_code,
         "dns_name": record.dns_name,
@@ -207,6 +209,10 @@ def _record_json(number: int, record: "Record", certificate: "Certificate | None
         "not_after": None if certificate is None else instant(certificate.not_after),
         "sha1": None if record.certificate is None else checksums(record.certificate)["sha1"],
     }
+
+
+# Lists of one cluster repeat their records, so each is written out once.
+_record_cached = lru_cache(maxsize=1024)(_record_json)
 
 
 def _continuity_value(result: Result) -> str | None:

@@ -3,12 +3,11 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Protocol
 
 from ctlctl.terminal import say, wants_colour
-from ctlctl.verify.bulk import Job, Outcome, examine_files, outcome, progress
+from ctlctl.verify.bulk import Job, Outcome, examining, outcome, progress
 from ctlctl.verify.engine import Examiner, without_bytes
 from ctlctl.verify.helpers import HelperError, HelperFiles, HelperPaths
 from ctlctl.verify.options import VerifyArguments
@@ -70,8 +69,9 @@ def _verify_directory(path: str, job: Job, examiner: Examiner, writer: "_Writer"
         every_line=len(names) <= _EVERY_LINE_UP_TO,
     )
     with (
+        # Workers before the bar: the bar is drawn by a thread, and workers are best forked while there is none.
+        examining(names, job, examiner) as outcomes,
         progress(len(names), shown=len(names) > _EVERY_LINE_UP_TO and sys.stderr.isatty()) as one_more,
-        closing(examine_files(names, job, examiner)) as outcomes,
     ):
         writer.directory(path, _counted(outcomes, one_more))
 

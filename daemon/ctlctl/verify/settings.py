@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ctlctl.verify.helpers import HelperPaths
 from ctlctl.verify.options import VerifyArguments
-from ctlctl.verify.sources import Network
+from ctlctl.verify.sources import Network, is_address
 
 #: Seconds; a deadline longer than an hour is a slip of the finger.
 MAX_TIMEOUT = 3600.0
@@ -96,13 +96,19 @@ def make_network(timeout: str, tls_ca: str | None, tls_pin: str | None, targets:
         raise UsageError(f"--timeout {timeout}: give seconds, more than 0 and at most {MAX_TIMEOUT:.0f}")
     if tls_ca is not None and tls_pin is not None:
         raise UsageError("give --tls-ca or --tls-pin, not both")
-    if not any("://" in target for target in targets) and tls_ca is None and tls_pin is None:
+    if not any(map(is_address, targets)) and tls_ca is None and tls_pin is None:
         return Network()
     import re  # noqa: PLC0415 - see above
     from pathlib import Path  # noqa: PLC0415
 
-    from ctlctl.connectors.ports import FetchLimits, TlsTrust  # noqa: PLC0415
+    from ctlctl.connectors.fetch import parse_target  # noqa: PLC0415
+    from ctlctl.connectors.ports import FetchLimits, TargetError, TlsTrust  # noqa: PLC0415
 
+    for target in filter(is_address, targets):
+        try:
+            parse_target(target)
+        except TargetError as error:
+            raise UsageError(f"{target}: {error}") from None
     tls = TlsTrust()
     if tls_ca is not None:
         tls = TlsTrust(ca_file=Path(tls_ca))

@@ -31,11 +31,7 @@ _SHOWN_PER_CODE = 3
 _LONGEST = 400
 
 _STRUCTURE = frozenset(
-    code
-    for code in Code
-    if severity_of(code) is Severity.ERROR
-    and code
-    in {
+    {
         Code.EMPTY,
         Code.TOO_LARGE,
         Code.TRUNCATED,
