@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.ready
 # xdist uses every core; a core-starved machine may set JOBS=1
 JOBS   ?= auto
 
-.PHONY: demo test check unit soak bench lock findings-doc clean help
+.PHONY: demo test check unit soak bench lock findings-doc screenshots clean help
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -46,6 +46,9 @@ lock: $(STAMP) ## write requirements/*.txt anew from pyproject.toml
 
 findings-doc: $(STAMP) ## write docs/findings.md anew from the catalogue
 	$(BIN)/python scripts/findings_doc.py
+
+screenshots: demo ## draw docs/images anew from what the commands print
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/screenshot.py
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .coverage .coverage.* dist build demo
