@@ -180,6 +180,9 @@ def _check_signer_name(header: Header, candidate: Candidate, log: FindingLog) ->
     if name is None or candidate.certificate is None or name == candidate.record.subject:
         return
     match = compare_name(name, candidate.certificate.subject)
+    if match is NameMatch.SAME:
+        # One of the two known spellings, the record in the other: a .sgn and a list by different writers.
+        return
     if match is NameMatch.DIFFERENT and not same_spelled(name, candidate.record.subject or ""):
         message = f"SIGNERNAME {name!r} is not the subject of record {candidate.number}"
         log.add(Code.RECORD_INCONSISTENT, message, offset=header.offset_of(T.SIGNER_NAME), tag=4)
