@@ -1,7 +1,9 @@
 """What may reach a terminal: nothing that a file, a certificate or a server could steer it with."""
 
+import codecs
 import os
 import sys
+from io import TextIOWrapper
 from typing import TextIO
 
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "bold": "1"}
@@ -21,6 +23,25 @@ def _spelled(char: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+#: What stands for our own signs where the terminal knows only ASCII; anything else is spelled out.
+_ASCII = {"·": "-", "–": "-", "×": "x", "…": "...", "━": "-", "╸": "-"}
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    return "".join(_ASCII.get(char) or _spelled(char) for char in bad), error.end
+
+
+def prepare_streams() -> None:
+    """Make sure that no character can stop the output: not every terminal, locale or log speaks UTF-8."""
+    codecs.register_error("ctlctl", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="ctlctl")
+
+
 def wants_colour(stream: TextIO) -> bool:
     """Tell whether ``stream`` is a terminal whose user has not asked for no colour (no-color.org)."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
@@ -33,4 +54,5 @@ def paint(text: str, colour: str, *, on: bool) -> str:
 
 def say(message: str) -> None:
     """Tell a person something beside the data: one line on stderr."""
-    print(f"ctlctl: {printable(message)}", file=sys.stderr)
+    if sys.stderr is not None:  # closed by whoever started us; print would fall back on stdout
+        print(f"ctlctl: {printable(message)}", file=sys.stderr)

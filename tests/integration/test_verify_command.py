@@ -340,6 +340,36 @@ class TestTheProgram:
         )
         assert "signed file" in sgn.out
 
+    @pytest.mark.parametrize(
+        "env", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+    )
+    def test_a_terminal_that_knows_only_ascii(self, env: dict[str, str]) -> None:
+        done = program("verify", GOOD / "CTLFile.tlv", "--at", AT, env=env)
+        assert (done.code, done.err) == (0, "")
+        assert "CTL 1.2 - " in done.out
+        assert done.out.isascii()
+
+    def test_names_on_disk_that_are_no_text(self, tmp_path: Path) -> None:
+        for name in (b"a\xff\xfe.tlv", b"esc\x1b[31m\n.tlv"):
+            shutil.copy(GOOD / "small.tlv", tmp_path / os.fsdecode(name))
+        done = program("verify", tmp_path, "--at", AT)
+        assert (done.code, done.err) == (0, "")
+        assert len(done.out.splitlines()) == 4
+        assert done.out.replace("\n", "").isprintable()
+        assert len(program("verify", tmp_path, "-o", "json").results) == 2
+
+    def test_closed_output_is_no_verdict(self) -> None:
+        import subprocess  # noqa: PLC0415 - only here
+        import sys  # noqa: PLC0415
+
+        line = f"{sys.executable} -m ctlctl verify {GOOD / 'small.tlv'}"
+        for closing, said in (
+            (">&-", b"ctlctl: standard output is closed, so nobody could see a result\n"),
+            (">&- 2>&-", b""),
+        ):
+            done = subprocess.run(["sh", "-c", f"{line} {closing}"], stderr=subprocess.PIPE, check=False)
+            assert (done.returncode, done.stderr) == (3, said)
+
     def test_a_full_disk_is_no_verdict(self) -> None:
         full = Path("/dev/full")
         if not full.exists():
