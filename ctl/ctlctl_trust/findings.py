@@ -85,7 +85,7 @@ class FindingLog:
 
     def __init__(self) -> None:
         self._listed: dict[Severity, list[Finding]] = {}
-        self._counts: Counter[Code] = Counter()
+        self._counts: dict[Code, int] = {}
 
     def add(
         self,
@@ -105,7 +105,7 @@ class FindingLog:
 
     def put_placed(self, finding: Finding, base: int | None, record: int | None) -> None:
         """Note one finding of a record that stands at ``base``; see `Finding.placed`."""
-        self._counts[finding.code] += 1
+        self._counts[finding.code] = self._counts.get(finding.code, 0) + 1
         # An error must never fall off the list because warnings came first, so each severity has its own.
         listed = self._listed.setdefault(severity_of(finding.code), [])
         if len(listed) >= MAX_LISTED:
@@ -122,7 +122,7 @@ class FindingLog:
             self.put(finding)
         listed = Counter(finding.code for finding in findings.listed)
         for code, count in findings.counts:
-            self._counts[code] += count - listed[code]
+            self._counts[code] = self._counts.get(code, 0) + count - listed[code]
 
     @property
     def has_errors(self) -> bool:

@@ -34,6 +34,8 @@ class Record:
         issuer: ISSUERNAME, or None.
         serial: SERIALNUMBER as it stands, or None.
         certificate: CERTIFICATE, DER bytes, or None.
+        dns_name: DNSNAME, or None in lists of writers that leave it out.
+        size: bytes of the record, as RECORDLENGTH says.
     """
 
     elements: tuple[tuple[int, bytes], ...]
@@ -44,15 +46,12 @@ class Record:
     issuer: str | None
     serial: bytes | None
     certificate: bytes | None
+    dns_name: str | None
+    size: int
 
     def __hash__(self) -> int:
         # The elements are the record; hashing what is derived from them would only cost time.
         return hash(self.elements)
-
-    @property
-    def size(self) -> int:
-        """Bytes of the record, as RECORDLENGTH says."""
-        return int.from_bytes(self.elements[0][1], "big")
 
     def value(self, tag: RecordTag) -> bytes | None:
         """Return the first value of ``tag``, or None."""
@@ -66,12 +65,6 @@ class Record:
                 return offset
             offset += 3 + len(value)
         return 0
-
-    @property
-    def dns_name(self) -> str | None:
-        """DNSNAME, or None in lists of writers that leave it out."""
-        value = self.value(T.DNS_NAME)
-        return None if value is None else decode_text(value)
 
     @property
     def public_key(self) -> bytes | None:
@@ -160,7 +153,7 @@ def _scan(raw: bytes) -> Record:
     if aligned:
         problems.extend(_field_problems(values))
     subject, issuer = values.get(T.SUBJECT_NAME), values.get(T.ISSUER_NAME)
-    role = values.get(T.FUNCTION)
+    role, dns_name = values.get(T.FUNCTION), values.get(T.DNS_NAME)
     return Record(
         tuple(elements),
         tuple(problems),
@@ -170,6 +163,8 @@ def _scan(raw: bytes) -> Record:
         None if issuer is None else decode_text(issuer),
         values.get(T.SERIAL_NUMBER),
         values.get(T.CERTIFICATE),
+        None if dns_name is None else decode_text(dns_name),
+        int.from_bytes(raw[3:5], "big"),
     )
 
 

@@ -6,6 +6,7 @@ the record's certificate, never with the loose PUBLICKEY beside it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ctlctl_trust.certificate import Certificate
 from ctlctl_trust.codes import Code
@@ -19,8 +20,7 @@ from ctlctl_trust.tlv import HeaderTag, Role, role_name, serial_text
 T = HeaderTag
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A record that might be the signer's.
 
     Attributes:
@@ -121,26 +121,27 @@ def find_signer(  # noqa: PLR0913 - one argument per thing a signature hangs on
         log: takes what is wrong.
         absent: the code for a signer that no record names; None where that cannot be known.
     """
-    who = f"{header.signer_name or 'a signer without a name'}, serial {serial_text(header.serial) or 'missing'}"
     named = named_by(header, candidates)
     signing = [c for c in named if c.record.role_code in roles and c.certificate is not None]
-    wanted = " or ".join(role_name(role) for role in sorted(roles))
+    if signing:
+        return _check_signature(data, header, signing, digest, log)
+    who = f"{header.signer_name or 'a signer without a name'}, serial {serial_text(header.serial) or 'missing'}"
     if not named:
         if absent is not None:
             message = f"no record names the signer {who}"
             log.add(absent, message, offset=header.offset_of(T.SERIAL_NUMBER), tag=int(T.SERIAL_NUMBER))
         return Signer(None, None, digest)
+    signing = [c for c in named if c.certificate is not None]
     if not signing:
-        held = sorted({role_name(c.record.role_code) for c in named if c.certificate is not None})
-        if not held:
-            message = f"the record of the signer {who} has no readable certificate"
-            code = absent or Code.SIGNER_MISSING
-            log.add(code, message, offset=named[0].offset, tag=1, record=named[0].number)
-            return Signer(named[0], None, digest)
-        message = f"the signer {who} is {', '.join(held)}, not {wanted}"
-        tag = 1 if named[0].offset is None else 4
-        log.add(Code.SIGNER_ROLE, message, offset=named[0].offset, tag=tag, record=named[0].number)
-        signing = [c for c in named if c.certificate is not None]
+        message = f"the record of the signer {who} has no readable certificate"
+        code = absent or Code.SIGNER_MISSING
+        log.add(code, message, offset=named[0].offset, tag=1, record=named[0].number)
+        return Signer(named[0], None, digest)
+    held = ", ".join(sorted({role_name(c.record.role_code) for c in signing}))
+    wanted = " or ".join(role_name(role) for role in sorted(roles))
+    message = f"the signer {who} is {held}, not {wanted}"
+    tag = 1 if named[0].offset is None else 4
+    log.add(Code.SIGNER_ROLE, message, offset=named[0].offset, tag=tag, record=named[0].number)
     return _check_signature(data, header, signing, digest, log)
 
 

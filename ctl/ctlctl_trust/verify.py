@@ -32,6 +32,8 @@ EXPIRES_SOON = timedelta(days=90)
 #: How far ahead of the verifier's clock a signing time may be before it is reported; clocks and zones differ.
 FUTURE_TOLERANCE = timedelta(days=1)
 
+_SIGNING_ROLES = frozenset({Role.SAST})
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -108,7 +110,7 @@ def verify_trust_list(
     candidates = _check_records(trust_list, log)
     # Of a list that could not be read to its end, nothing is said about what it lacks.
     absent = Code.SIGNER_MISSING if complete else None
-    signer = find_signer(data, header, candidates, frozenset({Role.SAST}), digest, log, absent=absent)
+    signer = find_signer(data, header, candidates, _SIGNING_ROLES, digest, log, absent=absent)
     if complete:
         _check_sast(candidates, log)
     check_validity(header, candidates, signer, now, log)

@@ -1,7 +1,7 @@
 """Many files on all cores: workers examine and render, the parent only prints and counts."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -72,6 +72,39 @@ def outcome(result: Result, job: Job) -> Outcome:
     return Outcome(result.verdict, rendered, warnings)
 
 
+class Batch(NamedTuple):
+    """Several files' outcomes together, so that handing them over costs little.
+
+    Attributes:
+        rendered: what to print, in order; nothing for files about which there is nothing to say.
+        verdicts: how many files got each verdict.
+        warnings: how many files each warning was found in.
+    """
+
+    rendered: tuple[str, ...]
+    verdicts: dict[str, int]
+    warnings: dict[str, int]
+
+    @property
+    def size(self) -> int:
+        """Number of files."""
+        return sum(self.verdicts.values())
+
+
+def batch(outcomes: Iterable[Outcome]) -> Batch:
+    """Put outcomes together."""
+    rendered: list[str] = []
+    verdicts: dict[str, int] = {}
+    warnings: dict[str, int] = {}
+    for each in outcomes:
+        if each.rendered:
+            rendered.append(each.rendered)
+        verdicts[each.verdict.value] = verdicts.get(each.verdict.value, 0) + 1
+        for code in each.warnings:
+            warnings[code] = warnings.get(code, 0) + 1
+    return Batch(tuple(rendered), verdicts, warnings)
+
+
 class _Worker:
     """State of a worker process, set once when it starts."""
 
@@ -87,13 +120,14 @@ def _start(job: Job) -> None:
     _Worker.job, _Worker.examiner = job, job.examiner()
 
 
-def _work(path: str) -> Outcome:
-    return outcome(_Worker.examiner.examine(read_file(path)), _Worker.job)
+def _work(paths: Sequence[str]) -> Batch:
+    job, examiner = _Worker.job, _Worker.examiner
+    return batch(outcome(examiner.examine(read_file(path)), job) for path in paths)
 
 
 @contextmanager
-def examining(paths: Sequence[str], job: Job, examiner: Examiner) -> Iterator[Iterator[Outcome]]:
-    """Give the outcome of each file, in order, using all cores where that pays.
+def examining(paths: Sequence[str], job: Job, examiner: Examiner) -> Iterator[Iterator[Batch]]:
+    """Give the outcomes of all files, in order, using all cores where that pays.
 
     Args:
         paths: the files.
@@ -102,22 +136,23 @@ def examining(paths: Sequence[str], job: Job, examiner: Examiner) -> Iterator[It
     """
     cores = len(os.sched_getaffinity(0))
     if len(paths) < PARALLEL_FROM or cores < 2:  # the second half depends on the machine
-        yield (outcome(examiner.examine(read_file(path)), job) for path in paths)
+        yield (batch((outcome(examiner.examine(read_file(path)), job),)) for path in paths)
         return
     from multiprocessing import get_context  # noqa: PLC0415 - only for many files
     from threading import active_count  # noqa: PLC0415
 
     # A fork costs nothing, but copies locks that other threads may hold; then workers start clean instead (0.2 s).
     context = get_context("fork" if active_count() == 1 else "spawn")
+    chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
     with context.Pool(cores, _start, (job,)) as pool:
-        yield pool.imap(_work, paths, _CHUNK)
+        yield pool.imap(_work, chunks)
         pool.close()
         pool.join()
 
 
 @contextmanager
-def progress(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
-    """Show a progress bar on stderr while files are examined; gives what to call when one more is done."""
+def progress(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on stderr while files are examined; gives what to call when some more are done."""
     if not shown:
         yield _nothing
         return
@@ -130,5 +165,5 @@ def progress(total: int, *, shown: bool) -> Iterator[Callable[[], None]]:
         yield partial(bar.advance, task)
 
 
-def _nothing() -> None:
+def _nothing(more: int) -> None:
     """Count nothing: nobody is there to see a bar."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from ctlctl.terminal import say, wants_colour
-from ctlctl.verify.bulk import Job, Outcome, examining, outcome, progress
+from ctlctl.verify.bulk import Batch, Job, batch, examining, outcome, progress
 from ctlctl.verify.engine import Examiner, without_bytes
 from ctlctl.verify.helpers import HelperError, HelperFiles, HelperPaths
 from ctlctl.verify.options import VerifyArguments
@@ -71,15 +71,15 @@ def _verify_directory(path: str, job: Job, examiner: Examiner, writer: "_Writer"
     with (
         # Workers before the bar: the bar is drawn by a thread, and workers are best forked while there is none.
         examining(names, job, examiner) as outcomes,
-        progress(len(names), shown=len(names) > _EVERY_LINE_UP_TO and sys.stderr.isatty()) as one_more,
+        progress(len(names), shown=len(names) > _EVERY_LINE_UP_TO and sys.stderr.isatty()) as some_more,
     ):
-        writer.directory(path, _counted(outcomes, one_more))
+        writer.directory(path, _counted(outcomes, some_more))
 
 
-def _counted(outcomes: Iterator[Outcome], one_more: Callable[[], None]) -> Iterator[Outcome]:
+def _counted(outcomes: Iterator[Batch], some_more: Callable[[int], None]) -> Iterator[Batch]:
     for each in outcomes:
         yield each
-        one_more()
+        some_more(each.size)
 
 
 class _Writer(Protocol):
@@ -90,7 +90,7 @@ class _Writer(Protocol):
     def result(self, result: Result, job: Job) -> None:
         """Print one result."""
 
-    def directory(self, path: str, outcomes: Iterator[Outcome]) -> None:
+    def directory(self, path: str, outcomes: Iterator[Batch]) -> None:
         """Print the outcomes of a directory's files."""
 
     def cannot(self, message: str) -> None:
@@ -114,15 +114,15 @@ class _TextWriter:
             print()
         print(render(result, self._style))
         self._verdicts.add(result.verdict)
-        self._single.add(outcome(result, job))
+        self._single.add(batch((outcome(result, job),)))
 
-    def directory(self, path: str, outcomes: Iterator[Outcome]) -> None:
+    def directory(self, path: str, outcomes: Iterator[Batch]) -> None:
         if self._verdicts:
             print()
         tally = Tally()
         for each in outcomes:
-            if each.rendered:
-                print(each.rendered)
+            for line in each.rendered:
+                print(line)
             tally.add(each)
         self._verdicts.update(tally.verdicts)
         print("\n".join(tally.lines(path, self._style)))
@@ -159,10 +159,11 @@ class _JsonWriter:
         self._write(outcome(result, job).rendered)
         self._verdicts.add(result.verdict)
 
-    def directory(self, path: str, outcomes: Iterator[Outcome]) -> None:  # noqa: ARG002 - text names the directory
+    def directory(self, path: str, outcomes: Iterator[Batch]) -> None:  # noqa: ARG002 - text names the directory
         for each in outcomes:
-            self._write(each.rendered)
-            self._verdicts.add(each.verdict)
+            for text in each.rendered:
+                self._write(text)
+            self._verdicts.update(map(Verdict, each.verdicts))
 
     def cannot(self, message: str) -> None:
         from json import dumps  # noqa: PLC0415 - text output needs no JSON

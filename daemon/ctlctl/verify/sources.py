@@ -4,6 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ctlctl_trust.codes import Code
@@ -81,12 +82,15 @@ def read_file(path: str, limit: int = MAX_INPUT) -> Content:
         before = os.stat(path)
         _require_regular(before)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with open(descriptor, "rb", buffering=0) as file:
-            _require_regular(os.fstat(descriptor))
-            size = os.fstat(descriptor).st_size
+        try:
+            status = os.fstat(descriptor)
+            _require_regular(status)
+            size = status.st_size
             if size > limit:
                 return Content(path, None, name, None, size, _too_large(size, limit))
-            data = _read_all(file.read, limit)
+            data = _read_all(partial(os.read, descriptor), limit)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return Content(path, None, name, problem=Finding(Code.UNREADABLE, reason))

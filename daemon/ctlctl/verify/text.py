@@ -6,7 +6,7 @@ from textwrap import TextWrapper
 from typing import NamedTuple
 
 from ctlctl.terminal import paint, printable
-from ctlctl.verify.bulk import Outcome
+from ctlctl.verify.bulk import Batch
 from ctlctl.verify.result import Result, Verdict, checksums, signed_at
 from ctlctl_trust.codes import UNDECIDED, Code, Severity, severity_of
 from ctlctl_trust.findings import Finding
@@ -298,10 +298,11 @@ class Tally:
         self.verdicts: Counter[Verdict] = Counter()
         self.warnings: Counter[str] = Counter()
 
-    def add(self, outcome: Outcome) -> None:
-        """Count one more."""
-        self.verdicts[outcome.verdict] += 1
-        self.warnings.update(outcome.warnings)
+    def add(self, batch: Batch) -> None:
+        """Count some more."""
+        for verdict, count in batch.verdicts.items():
+            self.verdicts[Verdict(verdict)] += count
+        self.warnings.update(batch.warnings)
 
     def lines(self, where: str, style: Style) -> list[str]:
         """Return the summary lines."""
