@@ -13,7 +13,7 @@ from ctlctl_trust.verify import ListReport
 _SHARED_ROLES = (Role.CCM_TFTP, Role.CAPF)
 
 
-def check_agreement(itl: ListReport, ctl: ListReport) -> Findings:
+def check_agreement(itl: ListReport, ctl: ListReport) -> Findings | None:
     """Hold a verified ITL against a verified CTL of the same cluster.
 
     Args:
@@ -22,11 +22,14 @@ def check_agreement(itl: ListReport, ctl: ListReport) -> Findings:
 
     Returns:
         A finding when the ITL's signer is no SAST of the CTL, and one for each CCM+TFTP or CAPF certificate of the ITL
-        whose key the CTL does not hold in that role.
+        whose key the CTL does not hold in that role. None when the ITL's signature does not verify: then
+        there is nothing that could agree.
     """
     log = FindingLog()
     signer = None if itl.signer is None or itl.signer.candidate is None else itl.signer.candidate.certificate
-    if signer is not None and signer.list_key not in ctl.keys_of(Role.SAST):
+    if signer is None or itl.signer is None or not itl.signer.verified:
+        return None
+    if signer.list_key not in ctl.keys_of(Role.SAST):
         message = f"{signer.common_name}, the ITL's signer, is no SAST of the CTL: phones that hold the CTL ask TVS"
         log.add(Code.CTL_ITL_SIGNER, message)
     for role in _SHARED_ROLES:

@@ -34,6 +34,14 @@ def console_layout(report: ListReport, data: bytes) -> str:
     return "\n".join(_lines(report, report.trust_list.header, report.trust_list.records, data))
 
 
+def _plain(text: str) -> str:
+    r"""Return text from the file with everything spelled out that is not printable, such as ``\x0a``.
+
+    A name could otherwise forge lines of its own, such as that of a successful verification.
+    """
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
 def _lines(report: ListReport, header: Header, records: tuple[Record, ...], data: bytes) -> Iterator[str]:
     title = (report.trust_list.kind.value if report.trust_list and report.trust_list.kind else "ctl").upper()
     yield f"The checksum value of the {title} file:"
@@ -58,7 +66,8 @@ def _lines(report: ListReport, header: Header, records: tuple[Record, ...], data
         yield from _record_lines(record)
         if known_role(record.role_code) is Role.SAST:
             candidate = None if report.signer is None else report.signer.candidate
-            used = "was" if candidate is not None and candidate.number == number else "was not"
+            verified = report.signer is not None and report.signer.verified
+            used = "was" if verified and candidate is not None and candidate.number == number else "was not"
             yield f"This etoken {used} used to sign the {title} file."
     yield ""
     if report.signer is not None and report.signer.verified and not report.findings.invalid:
@@ -100,7 +109,7 @@ def _header_lines(header: Header) -> Iterator[str]:
 
 def _header_value(header: Header, tag: int, value: bytes) -> str:
     if tag in (HeaderTag.SIGNER_NAME, HeaderTag.CA_NAME):
-        return header.text(HeaderTag(tag)) or ""
+        return _plain(header.text(HeaderTag(tag)) or "")
     return serial_text(value) if tag == HeaderTag.SERIAL_NUMBER else ""
 
 
@@ -118,11 +127,11 @@ def _record_lines(record: Record) -> Iterator[str]:
             case RecordTag.RECORD_LENGTH:
                 text = str(int.from_bytes(value, "big"))
             case RecordTag.DNS_NAME:
-                text = record.dns_name or ""
+                text = _plain(record.dns_name or "")
             case RecordTag.SUBJECT_NAME:
-                text = record.subject or ""
+                text = _plain(record.subject or "")
             case RecordTag.ISSUER_NAME:
-                text = record.issuer or ""
+                text = _plain(record.issuer or "")
             case RecordTag.FUNCTION:
                 role = known_role(record.role_code)
                 text = role_name(record.role_code) if role is None else _ROLE_TITLES.get(role, role_name(role))

@@ -78,6 +78,18 @@ def compare_name(text: str, name: NamePairs) -> NameMatch:
     return NameMatch.SPELLING if mine and mine == _comparable(name) else NameMatch.DIFFERENT
 
 
+def is_cut_short(text: str, name: NamePairs) -> bool:
+    """Tell whether ``text`` is the certificate's name with attributes left out or cut at their end.
+
+    Writers of hardware-token lists do that (Cisco document 118892: ``o="Cisco Systems``). The CN must be there.
+    """
+    own = [(key, _folded(value)) for key, value in name]
+    mine = [(key, _folded(value)) for key, value in _split(text)]
+    return any(key == "CN" for key, _ in mine) and all(
+        bool(value) and any(key == other and whole.startswith(value) for other, whole in own) for key, value in mine
+    )
+
+
 def comparable(text: str) -> ComparableName:
     """Return what a spelled name means, to hold against others; empty when it means nothing."""
     return _comparable(_split(text))

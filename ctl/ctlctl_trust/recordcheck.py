@@ -7,7 +7,7 @@ from functools import lru_cache
 from ctlctl_trust.certificate import Certificate, CertificateError, read_certificate
 from ctlctl_trust.codes import Code
 from ctlctl_trust.findings import Finding
-from ctlctl_trust.names import NameMatch, NamePairs, compare_name
+from ctlctl_trust.names import NameMatch, NamePairs, compare_name, is_cut_short
 from ctlctl_trust.record import CACHED_SIZE, Record
 from ctlctl_trust.tlv import RecordTag, Role, known_role, role_name
 
@@ -134,6 +134,11 @@ def _serial_findings(record: Record, certificate: Certificate) -> Iterable[Findi
     yield _inconsistent(record, T.SERIAL_NUMBER, message)
 
 
+def _made_by_token_writer(record: Record) -> bool:
+    """Tell whether a record looks like a hardware token's: SAST, no tag 8, no DNS name."""
+    return known_role(record.role_code) is Role.SAST and record.signature is None and not record.dns_name
+
+
 def _name_findings(record: Record, tag: RecordTag, text: str | None, name: NamePairs) -> Iterable[Finding]:
     if text is None:
         return
@@ -144,9 +149,8 @@ def _name_findings(record: Record, tag: RecordTag, text: str | None, name: NameP
     if match is NameMatch.SPELLING:
         message = f"{tag.name} spells the certificate's name in a way of its own: {text!r} for {spelled!r}"
         yield Finding(Code.SUBJECT_SPELLING, message, record.offset_of(tag), int(tag))
-    elif known_role(record.role_code) is Role.SAST and record.signature is None and not record.dns_name:
-        # Hardware-token records are cut short by their writer; a difference there is not a forgery by itself.
-        message = f"{tag.name} {text!r} of a hardware-token record is not the certificate's {spelled!r}"
+    elif _made_by_token_writer(record) and is_cut_short(text, name):
+        message = f"{tag.name} {text!r} is {spelled!r} cut short, as lists made with hardware tokens have it"
         yield Finding(Code.SUBJECT_SPELLING, message, record.offset_of(tag), int(tag))
     else:
         yield _inconsistent(record, tag, f"{tag.name} {text!r} is not the certificate's {spelled!r}")

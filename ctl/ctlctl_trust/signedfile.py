@@ -19,11 +19,10 @@ from ctlctl_trust.anchors import TrustAnchors
 from ctlctl_trust.codes import Code
 from ctlctl_trust.findings import FindingLog, Findings
 from ctlctl_trust.header import ENCRYPTED_FILE, SIGNED_FILE, Header, scan_header
-from ctlctl_trust.names import NameMatch, compare_name
-from ctlctl_trust.recordcheck import serial_bytes
-from ctlctl_trust.signature import DIGESTS, Digest, signed_digest, verifies
+from ctlctl_trust.signature import DIGESTS, SHA256, Digest
 from ctlctl_trust.signer import Candidate, Signer, check_algorithms, find_signer
-from ctlctl_trust.tlv import MAX_INPUT, HeaderTag, Role, serial_text
+from ctlctl_trust.tlv import MAX_INPUT, HeaderTag, Role
+from ctlctl_trust.trustlist import LIST_NAMES
 from ctlctl_trust.verify import ListReport, Policy, check_validity, require_aware
 
 T = HeaderTag
@@ -52,11 +51,6 @@ class SignedReport:
     anchored: bool | None = None
 
 
-def is_encrypted(data: bytes) -> bool:
-    """Tell whether the version TLV at the start says major version 2, that of encrypted files."""
-    return data[:4] == b"\x01\x00\x02\x02"
-
-
 def verify_signed_file(  # noqa: PLR0913 - each argument is one thing the verdict may hang on
     data: bytes,
     now: datetime,
@@ -75,11 +69,11 @@ def verify_signed_file(  # noqa: PLR0913 - each argument is one thing the verdic
         encrypted: read it as .enc.sgn.
         lists: verified trust lists whose CCM+TFTP and TFTP records may sign.
         policy: what to accept and expect.
-        anchors: certificates the operator trusts; one that is the signer's own needs no list.
+        anchors: certificates the operator trusts.
         decrypt_key: the phone's private RSA key.
 
     Returns:
-        Every finding. Without lists and without a fitting anchor, ``no-trust-list``: nothing can be decided. Never
+        Every finding. Without lists, ``no-trust-list``: nothing can be decided. Never
         raises for any bytes.
 
     Raises:
@@ -95,12 +89,15 @@ def verify_signed_file(  # noqa: PLR0913 - each argument is one thing the verdic
     if header is None:
         return SignedReport(None, log.freeze())
     _check_name(header, policy, log)
+    if header.version[1] != 0 and header.version[0] == (2 if encrypted else 1):
+        message = "version {}.{}; every signed file seen so far has minor version 0".format(*header.version)
+        log.add(Code.UNUSUAL_VERSION, message, offset=0, tag=1)
     signer, anchored = _check_signer(data, header, lists, policy, anchors, log)
     if signer is not None and signer.candidate is not None:
         check_validity(header, [signer.candidate], signer, now, log)
     plaintext = None
     if encrypted:
-        plaintext = _decrypt(data, header, decrypt_key, log)
+        plaintext = _decrypt(data, header, decrypt_key, policy, log)
     return SignedReport(header, log.freeze(), signer, plaintext, anchored)
 
 
@@ -120,6 +117,8 @@ def _check_name(header: Header, policy: Policy, log: FindingLog) -> None:
     if name is None:
         return
     problem = filename_problem(name)
+    if problem is None and name in LIST_NAMES:
+        problem = "is the name of a trust list"
     if problem is None and policy.expected_name is not None and name != policy.expected_name:
         problem = f"is not the expected {policy.expected_name!r}"
     if problem is not None:
@@ -135,58 +134,31 @@ def _check_signer(  # noqa: PLR0913 - see verify_signed_file
     log: FindingLog,
 ) -> tuple[Signer | None, bool | None]:
     digest = check_algorithms(header, log, allow_sha256=policy.allow_sha256)
-    if anchors is not None and not lists:
-        return _check_by_anchor(data, header, anchors, digest, log)
     if not lists:
+        # An anchor alone does not do: only a list says in which role a key may sign.
         message = "no trust list was given, so nobody could be asked who may sign this; give one with --trust-list"
         log.add(Code.NO_TRUST_LIST, message)
         return None, None
     candidates: list[Candidate] = []
-    vouched: dict[int, bool] = {}
+    vouched: set[bytes] = set()
     for report in lists:
         records = () if report.trust_list is None else report.trust_list.records
         for number, (record, certificate) in enumerate(zip(records, report.certificates, strict=True), 1):
-            candidate = Candidate(number, None, record, certificate)
-            vouched[id(candidate)] = bool(report.anchored)
-            candidates.append(candidate)
+            candidates.append(Candidate(number, None, record, certificate))
+        if report.anchored:
+            vouched.update(report.keys_of(*_SIGNING_ROLES))
     signer = find_signer(data, header, candidates, _SIGNING_ROLES, digest, log, absent=Code.SIGNER_UNKNOWN)
     if anchors is None:
         return signer, None
-    found = signer.candidate
-    own = None if found is None or found.certificate is None else found.certificate.list_key
-    anchored = found is not None and (vouched[id(found)] or own in anchors.keys)
+    own = None if signer.candidate is None else signer.candidate.certificate
+    # Any of the lists may vouch: a node's certificate stands in CTL and ITL.
+    anchored = signer.verified is True and own is not None and own.list_key in vouched | anchors.keys
     if not anchored:
-        message = "no anchor vouches for the trust list that names the signer"
-        log.add(Code.ANCHOR_MISMATCH, message)
+        log.add(Code.ANCHOR_MISMATCH, "no anchor vouches for a trust list that names the signer")
     return signer, anchored
 
 
-def _check_by_anchor(
-    data: bytes, header: Header, anchors: TrustAnchors, digest: Digest | None, log: FindingLog
-) -> tuple[Signer | None, bool | None]:
-    """Without a list, an anchor must be the very certificate that signed."""
-    offset, signature = header.offset_of(T.SIGNATURE), header.signature
-    named = [
-        anchor
-        for anchor in anchors.certificates
-        if serial_bytes(anchor.serial).lstrip(b"\0") == header.serial.lstrip(b"\0")
-        and compare_name(header.issuer or "", anchor.issuer) is not NameMatch.DIFFERENT
-    ]
-    if not named:
-        who = f"{header.signer_name or 'without a name'}, serial {serial_text(header.serial) or 'missing'}"
-        log.add(Code.ANCHOR_MISMATCH, f"no anchor is the certificate of the signer {who}")
-        return None, False
-    if offset is None or not signature or digest is None:
-        return Signer(None, None, digest), False
-    value = signed_digest(data, offset, len(signature), digest)
-    if any(verifies(anchor.key, signature, value, digest) for anchor in named):
-        return Signer(None, verified=True, digest=digest), True
-    message = f"the signature does not verify with the key of the anchor {named[0].common_name}"
-    log.add(Code.BAD_SIGNATURE, message, offset=offset, tag=int(T.SIGNATURE))
-    return Signer(None, verified=False, digest=digest), False
-
-
-def _decrypt(data: bytes, header: Header, key: RSAPrivateKey | None, log: FindingLog) -> bytes | None:
+def _decrypt(data: bytes, header: Header, key: RSAPrivateKey | None, policy: Policy, log: FindingLog) -> bytes | None:
     """Check what encrypts the payload, and decrypt it when a key is given and nothing is wrong so far."""
     payload = data[header.length :]
     wrapped = header.values.get(T.WRAPPED_KEY, b"")
@@ -206,6 +178,10 @@ def _decrypt(data: bytes, header: Header, key: RSAPrivateKey | None, log: Findin
     if len(code) == 1 and digest is None:
         offset = header.offset_of(T.PLAINTEXT_DIGEST_ALGORITHM)
         log.add(Code.DIGEST, f"digest code {code[0]} of the plaintext is not known", offset=offset, tag=26)
+    elif digest is SHA256 and not policy.allow_sha256:
+        offset = header.offset_of(T.PLAINTEXT_DIGEST_ALGORITHM)
+        message = "digest code 2 (SHA-256) of the plaintext is written by no known cluster"
+        log.add(Code.DIGEST_UNSUPPORTED, message, offset=offset, tag=26)
     if log.has_errors or digest is None or padding is None:
         return None
     if key is None:

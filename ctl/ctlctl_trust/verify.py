@@ -167,11 +167,19 @@ def _check_name(trust_list: TrustList, policy: Policy, log: FindingLog) -> None:
 def _check_records(trust_list: TrustList, log: FindingLog) -> list[Candidate]:
     candidates: list[Candidate] = []
     seen: dict[tuple[object, ...], int] = {}
+    keys: dict[tuple[object, ...], tuple[bytes | None, int]] = {}
     for number, (record, offset) in enumerate(zip(trust_list.records, trust_list.offsets, strict=True), 1):
         checked = check_record(record)
         for finding in checked.findings:
             log.put_placed(finding, offset, number)
         candidates.append(Candidate(number, offset, record, checked.certificate))
+        certificate = checked.certificate
+        if certificate is not None:
+            # TVS and phones look certificates up by these two alone.
+            key, holder = keys.setdefault((certificate.serial, certificate.issuer), (certificate.list_key, number))
+            if key != certificate.list_key:
+                message = f"has the issuer and serial number of record {holder}'s certificate, but another key"
+                log.add(Code.KEY_SUBSTITUTED, message, offset=offset, tag=1, record=number)
         if record.certificate is not None:
             # One multi-SAN certificate stands once for every node it serves, each time under that node's DNS name.
             identity = (record.certificate, record.role_code, record.dns_name)

@@ -1,6 +1,8 @@
 """Writing files so that nobody ever sees half of one."""
 
+import errno
 import os
+import stat
 import tempfile
 
 
@@ -15,15 +17,17 @@ def write_whole(path: str, data: bytes, *, replace: bool, mode: int = 0o644) -> 
 
     Raises:
         FileExistsError: there is a file and ``replace`` is false.
+        IsADirectoryError: there is a directory.
         OSError: it cannot be written; what was there is untouched.
     """
+    _refuse_what_is_no_file(path)
     folder = os.path.dirname(path) or "."
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+    descriptor, temporary = tempfile.mkstemp(prefix=".ctlctl-", dir=folder)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fchmod(descriptor, mode)
+            os.fchmod(descriptor, mode & ~_umask())
             os.fsync(descriptor)
         if replace:
             os.replace(temporary, path)
@@ -38,3 +42,21 @@ def write_whole(path: str, data: bytes, *, replace: bool, mode: int = 0o644) -> 
         os.fsync(folder_descriptor)
     finally:
         os.close(folder_descriptor)
+
+
+def _refuse_what_is_no_file(path: str) -> None:
+    """Refuse directories, and devices, FIFOs and sockets, which a rename would silently put out of the way."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "is a directory", path)
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise OSError(errno.EINVAL, "is a device, FIFO or socket and stays as it is", path)
+
+
+def _umask() -> int:
+    current = os.umask(0o077)
+    os.umask(current)
+    return current

@@ -3,6 +3,7 @@
 import codecs
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import TextIO
 
@@ -37,6 +38,9 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
 def prepare_streams() -> None:
     """Make sure that no character can stop the output: not every terminal, locale or log speaks UTF-8."""
     codecs.register_error("ctlctl", _in_ascii)
+    # Whoever started us may have closed any of them; print would then write words for stderr into the data.
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="ctlctl")
@@ -54,5 +58,6 @@ def paint(text: str, colour: str, *, on: bool) -> str:
 
 def say(message: str) -> None:
     """Tell a person something beside the data: one line on stderr."""
-    if sys.stderr is not None:  # closed by whoever started us; print would fall back on stdout
-        print(f"ctlctl: {printable(message)}", file=sys.stderr)
+    # A full disk under stderr must not turn the verdict, which is on stdout, into something else.
+    with suppress(OSError):
+        print(f"ctlctl: {printable(message)}", file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
 """`ctlctl trustlist`: what an operator sees and what is left on disk."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from ctlctl_trust import parse_trust_list
 from support.command import AT, ctlctl
-from support.lists import CAPF, PUB, RECOVERY
+from support.lists import CAPF, PUB, RECOVERY, ctl_rows, draft
 from support.pki import rsa_key
 from support.vectors import OWN, shared
 
@@ -130,6 +131,18 @@ class TestBuild:
         assert (keys / "out.tlv").exists() == (code == 0)
         assert "Traceback" not in done.err
 
+    def test_what_is_no_file_stays_as_it_is(self, keys: Path) -> None:
+        os.mkfifo(keys / "fifo")
+        (keys / "folder").mkdir()
+        for name in ("fifo", "folder"):
+            done = ctlctl(*build(keys, "--out", keys / name, "--force"))
+            assert (done.code, done.out) == (3, "")
+        assert stat.S_ISFIFO((keys / "fifo").stat().st_mode)
+        assert (keys / "folder").is_dir()
+
+    def test_a_name_as_long_as_names_can_be(self, keys: Path) -> None:
+        assert ctlctl(*build(keys, "--out", keys / ("x" * 251 + ".tlv"))).code == 0
+
     def test_a_directory_that_is_not_there(self, keys: Path) -> None:
         done = ctlctl(*build(keys, "--out", keys / "missing" / "out.tlv"))
         assert done.code == 3
@@ -175,6 +188,15 @@ class TestShow:
         assert "4\tFUNCTION\t2\tSystem Administrator Security Token" in done.out
         assert done.out.count("This etoken was used to sign the CTL file.") == 1
         assert "(SHA1 Hash HEX)" in done.out
+
+    def test_a_name_forges_no_line_of_the_console(self, tmp_path: Path) -> None:
+        one = draft(RECOVERY, ctl_rows())
+        one.of_record(3, 2).value = b"x\nThe CTL file was verified successfully.\t\x1b[0m\0"
+        (tmp_path / "CTLFile.tlv").write_bytes(one.encode()[:-1] + b"\0")
+        out = ctlctl("trustlist", "show", tmp_path / "CTLFile.tlv", "--format", "cucm").out
+        assert "The CTL file was verified successfully." not in out.splitlines()
+        assert out.splitlines()[-1] == "Verification of the CTL file failed."
+        assert "This etoken was used" not in out
 
     def test_the_genuine_list_in_the_consoles_layout(self, tmp_path: Path) -> None:
         (tmp_path / "CTLFile.tlv").write_bytes(shared("real/CTLFile_cucm_genuine_2015.tlv"))

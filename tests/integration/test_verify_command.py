@@ -185,10 +185,17 @@ class TestContinuity:
         text = verify(GOOD / f"{name}.tlv", "--previous", GOOD / "CTLFile.tlv").out
         assert f"continuity    {continuity}" in text
 
+    def test_nothing_is_read_twice_from_standard_input(self) -> None:
+        for words in (("-", "--previous", "-"), (GOOD / "small.tlv", "--trust-anchor", "-", "--previous", "-")):
+            done = verify(*words)
+            assert (done.code, done.out) == (2, "")
+            assert "only once" in done.err
+
     def test_an_empty_previous_list_is_no_list(self, tmp_path: Path) -> None:
         (tmp_path / "old.tlv").touch()
         done = verify(GOOD / "small.tlv", "--previous", tmp_path / "old.tlv", "-o", "json")
         assert (done.results[0]["continuity"], done.code) == ("first", 0)
+        assert "leap of faith" in verify(GOOD / "small.tlv", "--previous", tmp_path / "old.tlv").out
 
     def test_a_ctl_does_not_follow_an_itl(self) -> None:
         done = verify(GOOD / "CTLFile.tlv", "--previous", GOOD / "ITLFile.tlv", "-o", "json")
@@ -267,6 +274,9 @@ class TestBadInput:
             ("--nonsense", "x"),
             ("--output", "yaml", "x"),
             (),
+            ("--tls-pin", "00" * 32, "http://127.0.0.1/x"),
+            ("--tls-ca", "/nonexistent", "https://127.0.0.1/x"),
+            ("--tls-pin", "00" * 32, "x.tlv"),
         ],
     )
     def test_words_that_make_no_sense(self, words: tuple[str, ...]) -> None:
@@ -284,6 +294,25 @@ class TestBadInput:
                 done = ctlctl(*words)
                 text = done.out + done.err
                 assert text.replace("\n", "").replace("\t", "").isprintable(), words
+
+    def test_the_next_step_keeps_the_options_and_can_be_pasted(self, tmp_path: Path) -> None:
+        name = tmp_path / "my list; rm.sgn"
+        shutil.copy(FILES / "sgn" / "SEP001122334455.cnf.xml.sgn", name)
+        done = verify(name, "--trust-list", GOOD / "CTLFile.tlv")
+        assert f"Next: ctlctl verify '{name}' --trust-list {GOOD / 'CTLFile.tlv'} --trust-anchor" in done.out
+
+    def test_options_that_nothing_used_are_remarked(self) -> None:
+        done = verify(GOOD / "CTLFile.tlv", "--trust-list", GOOD / "CTLFile.tlv", "--ctl", GOOD / "CTLFile.tlv")
+        assert done.code == 0
+        assert done.err.splitlines() == [
+            "ctlctl: --ctl was not used: no ITL is among the targets",
+            "ctlctl: --trust-list was not used: no signed file is among the targets",
+        ]
+
+    def test_what_is_bad_stays_bad_where_more_is_unknown(self) -> None:
+        done = verify(FILES / "sgn" / "name_up.sgn", "-o", "json")
+        assert codes(done.results[0]) >= {"filename", "no-trust-list"}
+        assert (done.code, done.json["verdict"]) == (1, "invalid")
 
     def test_the_worst_target_decides(self, tmp_path: Path) -> None:
         good, bad, missing = GOOD / "small.tlv", FILES / "bad" / "other_key.tlv", tmp_path / "missing"
@@ -327,6 +356,22 @@ class TestDirectories:
         assert together == alone
         assert together.code == 1
 
+    def test_a_worker_that_dies_leaves_the_directory_undecided(self, tmp_path: Path) -> None:
+        for number in range(3):
+            shutil.copy(GOOD / "small.tlv", tmp_path / f"{number:03}.tlv")
+        # A fork inherits the trap; it stands for the kernel's, which ends a worker when memory is short.
+        trap = "import os, ctlctl.verify.bulk as b; b.PARALLEL_FROM = 1; os.sched_getaffinity = lambda _: {0, 1}; "
+        trap += "b.read_file = lambda _: os.kill(os.getpid(), 9); import sys; from ctlctl.__main__ import main; main()"
+        import subprocess  # noqa: PLC0415 - only here
+        import sys  # noqa: PLC0415
+
+        done = subprocess.run(
+            [sys.executable, "-c", trap, "verify", str(tmp_path)], capture_output=True, check=False, timeout=60
+        )
+        assert done.returncode == 3, done.stderr
+        assert b"a worker process ended before its time" in done.stdout
+        assert b"Traceback" not in done.stderr
+
 
 class TestTheProgram:
     def test_standard_input(self) -> None:
@@ -369,6 +414,17 @@ class TestTheProgram:
         ):
             done = subprocess.run(["sh", "-c", f"{line} {closing}"], stderr=subprocess.PIPE, check=False)
             assert (done.returncode, done.stderr) == (3, said)
+
+    @pytest.mark.parametrize(("target", "code"), [(GOOD / "small.tlv", 0), ("nosuch", 3), ("- <&-", 3)])
+    def test_other_closed_streams_change_no_verdict(self, target: object, code: int) -> None:
+        import subprocess  # noqa: PLC0415 - only here
+        import sys  # noqa: PLC0415
+
+        for closing in ("", "2>&-", "2>/dev/full"):
+            line = f"{sys.executable} -m ctlctl verify {target} {closing}"
+            done = subprocess.run(["sh", "-c", line], capture_output=True, check=False)
+            assert (done.returncode, done.stderr) == (code, b""), line
+            assert done.stdout
 
     def test_a_full_disk_is_no_verdict(self) -> None:
         full = Path("/dev/full")

@@ -19,7 +19,7 @@ from ctlctl_trust import (
     verify_trust_list,
 )
 from ctlctl_trust.names import NameMatch, compare_name, cucm_spelling, same_spelled
-from ctlctl_trust.signature import SHA1, SHA256
+from ctlctl_trust.signature import SHA1, SHA256, SHA512
 from support.lists import (
     CAPF,
     PHONE,
@@ -34,12 +34,15 @@ from support.lists import (
     STRANGER,
     SUB1,
     TVS,
+    Draft,
     Row,
     Tlv,
     ctl_rows,
     draft,
     encrypted_draft,
+    header_of,
     itl_rows,
+    record_of,
     sgn_draft,
     small_draft,
     small_rows,
@@ -420,16 +423,21 @@ def test_of_a_list_that_does_not_verify_nothing_is_said() -> None:
 
 def test_an_itl_that_agrees_and_one_that_does_not() -> None:
     ctl = report_on(ctl_rows())
-    assert not check_agreement(report_on(itl_rows(), filename="ITLFile.tlv"), ctl).total
+    agreed = check_agreement(report_on(itl_rows(), filename="ITLFile.tlv"), ctl)
+    assert agreed is not None
+    assert not agreed.total
     rows = [(0, STRANGER.read(), "", None), (2, SUB1.read(), "", None), (4, STRANGER.read(), "", None)]
     itl = verify_trust_list(draft(STRANGER, rows, filename="ITLFile.tlv").encode(), NOW)
     findings = check_agreement(itl, ctl)
+    assert findings is not None
     assert {(f.code.value, f.severity.value) for f in findings.listed} == {
         ("ctl-itl-signer", "warning"),
         ("ctl-itl-disagree", "warning"),
     }
     assert "CAPF in the ITL" in findings.listed[1].message
-    assert check_agreement(verify_trust_list(b"", NOW), ctl).total == 0
+    assert check_agreement(verify_trust_list(b"", NOW), ctl) is None
+    flipped = draft(RECOVERY, itl_rows(), filename="ITLFile.tlv").encode()[:-1] + b"\xff"
+    assert check_agreement(verify_trust_list(flipped, NOW), ctl) is None
 
 
 def test_the_difference_of_two_lists() -> None:
@@ -461,14 +469,80 @@ def test_without_a_list_nothing_can_be_decided() -> None:
     assert report.signer is None
 
 
-def test_an_anchor_that_signed_needs_no_list() -> None:
-    data = sgn_draft(SUB1, "a.sgn").sign(PAYLOAD)
-    good = verify_signed_file(data, NOW, encrypted=False, anchors=TrustAnchors((SUB1.read(),)))
-    assert (good.anchored, good.findings.total) == (True, 0)
-    for changed, anchor, code in ((data, CAPF, "anchor-mismatch"), (data + b"x", SUB1, "bad-signature")):
-        bad = verify_signed_file(changed, NOW, encrypted=False, anchors=TrustAnchors((anchor.read(),)))
-        assert bad.anchored is False
-        assert code in bad.findings.codes
+def test_an_anchor_alone_says_nothing_of_roles() -> None:
+    data = sgn_draft(RECOVERY, "a.sgn").sign(PAYLOAD)
+    for anchor in (RECOVERY, SUB1):
+        report = verify_signed_file(data, NOW, encrypted=False, anchors=TrustAnchors((anchor.read(),)))
+        assert report.findings.codes == {"no-trust-list"}
+        assert not report.anchored
+
+
+def test_the_order_of_lists_does_not_decide() -> None:
+    data = sgn_draft(PUB, "a.sgn").sign(PAYLOAD)
+    anchors = TrustAnchors((RECOVERY.read(),))
+    anchored = verify_trust_list(draft(RECOVERY, ctl_rows()).encode(), NOW, anchors=anchors)
+    rows = [(0, STRANGER.read(), "", None), (2, PUB.read(), "", None)]
+    other = verify_trust_list(draft(STRANGER, rows).encode(), NOW, anchors=anchors)
+    assert (anchored.anchored, other.anchored) == (True, False)
+    for lists in ((anchored, other), (other, anchored)):
+        assert verify_signed_file(data, NOW, encrypted=False, lists=lists, anchors=anchors).anchored is True
+    assert verify_signed_file(data, NOW, encrypted=False, lists=(other,), anchors=anchors).anchored is False
+
+
+def test_a_list_under_a_signed_files_name_is_none() -> None:
+    header = header_of(SUB1.read(), "CTLFile.tlv", SIGNED_AT, SHA512)
+    renamed = Draft(header, [], SUB1.key_name, SHA512, [Tlv(1, b"\1\2"), Tlv(2, b"")]).sign(PAYLOAD)
+    report = verify_signed_file(renamed, NOW, encrypted=False, lists=(report_on(ctl_rows()),))
+    assert report.findings.codes == {"filename", "unusual-version"}
+
+
+def test_one_serial_number_and_issuer_with_two_keys_in_any_roles() -> None:
+    twin = replace(RECOVERY, key_name=STRANGER.key_name)
+    report = report_on([*ctl_rows(), (2, twin.read(), "evil", "10.1.1.66")])
+    assert report.findings.codes >= {"key-substituted"}
+    (finding,) = (f for f in report.findings.listed if f.code == "key-substituted")
+    assert finding.record == 7
+    assert report.findings.invalid
+
+
+def token_record(role: int, text: str, dns_name: str | None = None) -> list[Tlv]:
+    """A record as lists made with hardware tokens have it, its names replaced by ``text``."""
+    made = record_of(role, STRANGER.read(), dns_name or "", "10.1.1.11")
+    changed = [Tlv(tlv.tag, text.encode() + b"\0") if tlv.tag in {3, 5} else tlv for tlv in made if tlv.tag != 8]
+    return [tlv for tlv in changed if tlv.tag != 2 or dns_name is not None]
+
+
+@pytest.mark.parametrize(
+    ("role", "text", "dns_name", "code"),
+    [
+        (0, 'cn="stranger.example.com        ";ou=Voi;o="Exam', None, "subject-spelling"),
+        (0, "cn=stranger.example.com", None, "subject-spelling"),
+        (0, "CN=ITLRECOVERY_pub.example.com;OU=Voice;O=Example", None, "record-inconsistent"),
+        (0, "ou=Voice", None, "record-inconsistent"),
+        (2, "cn=stranger.example.com", None, "record-inconsistent"),
+        (0, "cn=stranger.example.com", "pub", "record-inconsistent"),
+    ],
+)
+def test_a_hardware_tokens_name_may_be_cut_short_but_no_other(
+    role: int, text: str, dns_name: str | None, code: str
+) -> None:
+    one = draft(RECOVERY, ctl_rows())
+    one.records.append(token_record(role, text, dns_name))
+    codes = {f.code for f in verify_trust_list(one.encode(), NOW).findings.listed if f.record == 7}
+    assert codes & {"subject-spelling", "record-inconsistent"} == {code}
+
+
+def test_a_capf_certificate_of_the_old_list_continues_nothing() -> None:
+    rows = [(0, CAPF.read(), "", None), (0, PUB.read(), "", None)]
+    new = verify_trust_list(draft(CAPF, rows).encode(), NOW)
+    assert check_continuity(new, report_on(ctl_rows())).continuity is Continuity.BROKEN
+
+
+def test_agreement_is_by_role() -> None:
+    rows = [*itl_rows()[:2], (4, PUB.read(), "pub", None)]
+    found = check_agreement(report_on(rows, filename="ITLFile.tlv"), report_on(ctl_rows()))
+    assert found is not None
+    assert found.codes == {"ctl-itl-disagree"}
 
 
 def test_an_anchor_must_vouch_for_the_list_or_the_signer() -> None:

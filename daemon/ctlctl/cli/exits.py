@@ -1,13 +1,16 @@
 """How a command ends: the exit codes of the contract, and no traceback for what is not our bug."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from ctlctl.terminal import say
 from ctlctl.verify.settings import UsageError
 
+_OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT})
 USAGE = 2
 UNDECIDED = 3
 #: What a shell reports for a program that SIGINT or SIGPIPE ended.
@@ -20,7 +23,8 @@ def end_now(code: int) -> NoReturn:
 
     Everything is written, every pool is closed and every file is whole by now.
     """
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
     os._exit(code)
 
 
@@ -44,6 +48,7 @@ def guarded(command: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except OSError as error:
-        say(f"the output could not be written: {error.strerror or error}")
+        what = "the output could not be written" if error.errno in _OUTPUT_ERRORS else "stopped before the end"
+        say(f"{what}: {error.strerror or error}")
         return UNDECIDED
     return code

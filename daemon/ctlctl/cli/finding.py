@@ -2,6 +2,7 @@
 
 import click
 
+from ctlctl.cli.exits import guarded
 from ctlctl_trust.codes import Code, severity_of
 
 
@@ -12,7 +13,8 @@ def finding() -> None:
 
 @finding.command()
 @click.argument("code", type=click.Choice([code.value for code in Code]), metavar="CODE")
-def explain(code: str) -> None:
+@click.pass_context
+def explain(context: click.Context, /, code: str) -> None:
     """Say what a finding means, what follows from it, and what to do.
 
     CODE is a reason code as `ctlctl verify` prints it.
@@ -21,8 +23,12 @@ def explain(code: str) -> None:
 
     from ctlctl.explanations import EXPLANATIONS  # noqa: PLC0415
 
-    known = Code(code)
-    means, so_what, do = EXPLANATIONS[known]
-    click.echo(f"{code} ({severity_of(known).value})")
-    for label, text in (("means", means), ("so what", so_what), ("do", do)):
-        click.echo(fill(text, 80, initial_indent=f"  {label:<9}", subsequent_indent=" " * 11))
+    def show() -> int:
+        known = Code(code)
+        means, so_what, do = EXPLANATIONS[known]
+        print(f"{code} ({severity_of(known).value})")
+        for label, text in (("means", means), ("so what", so_what), ("do", do)):
+            print(fill(text, 80, initial_indent=f"  {label:<9}", subsequent_indent=" " * 11))
+        return 0
+
+    context.exit(guarded(show))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ctlctl.verify.engine import Examiner
 from ctlctl.verify.helpers import HelperFiles, Helpers
@@ -13,6 +13,9 @@ from ctlctl.verify.result import Result, Verdict, to_json
 from ctlctl.verify.sources import read_file
 from ctlctl_trust.codes import Severity, severity_of
 from ctlctl_trust.verify import Policy
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 #: Files from which starting worker processes (about 0.2 s) pays.
 PARALLEL_FROM = 400
@@ -105,6 +108,10 @@ def batch(outcomes: Iterable[Outcome]) -> Batch:
     return Batch(tuple(rendered), verdicts, warnings)
 
 
+class WorkerLostError(Exception):
+    """A worker process died; the files it had are not verified."""
+
+
 class _Worker:
     """State of a worker process, set once when it starts."""
 
@@ -138,16 +145,29 @@ def examining(paths: Sequence[str], job: Job, examiner: Examiner) -> Iterator[It
     if len(paths) < PARALLEL_FROM or cores < 2:  # the second half depends on the machine
         yield (batch((outcome(examiner.examine(read_file(path)), job),)) for path in paths)
         return
-    from multiprocessing import get_context  # noqa: PLC0415 - only for many files
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - only for many files
+    from multiprocessing import get_context  # noqa: PLC0415
     from threading import active_count  # noqa: PLC0415
 
     # A fork costs nothing, but copies locks that other threads may hold; then workers start clean instead (0.2 s).
     context = get_context("fork" if active_count() == 1 else "spawn")
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
-    with context.Pool(cores, _start, (job,)) as pool:
-        yield pool.imap(_work, chunks)
-        pool.close()
-        pool.join()
+    with ProcessPoolExecutor(cores, context, _start, (job,)) as pool:
+        futures = [pool.submit(_work, chunk) for chunk in chunks]
+        try:
+            yield map(_outcome_of, futures)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _outcome_of(future: "Future[Batch]") -> Batch:
+    from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - see above
+
+    try:
+        return future.result()
+    except BrokenExecutor:
+        message = "a worker process ended before its time (out of memory?): what is missing above was not verified"
+        raise WorkerLostError(message) from None
 
 
 @contextmanager

@@ -51,8 +51,9 @@ class Examiner(NamedTuple):
                 from ctlctl_trust.agreement import check_agreement  # noqa: PLC0415 - only when asked for
 
                 disagreement = check_agreement(report, self.helpers.ctl)
-                agrees = not disagreement.listed
-                log.extend(disagreement)
+                if disagreement is not None:
+                    agrees = not disagreement.listed
+                    log.extend(disagreement)
             findings = log.freeze()
         return Result(
             content.target,
@@ -63,8 +64,9 @@ class Examiner(NamedTuple):
             content.size,
             list_report=report,
             continuity=continuity,
-            asked_continuity=self.helpers.previous is not None,
+            asked_continuity=self.helpers.asked_continuity,
             agrees_with_ctl=agrees,
+            no_previous=self.helpers.asked_continuity and self.helpers.previous is None,
         )
 
     def _follow(self, report: ListReport, previous: ListReport, log: FindingLog) -> "ContinuityReport | None":

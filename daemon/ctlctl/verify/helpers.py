@@ -30,6 +30,11 @@ class HelperPaths(NamedTuple):
     trust_lists: tuple[str, ...] = ()
     decrypt_key: str | None = None
 
+    def all(self) -> tuple[str, ...]:
+        """Return every path that was given."""
+        single = (path for path in (self.previous, self.ctl, self.decrypt_key) if path is not None)
+        return (*self.trust_anchors, *self.trust_lists, *single)
+
 
 class HelperFiles(NamedTuple):
     """The helper files' bytes, each with the path it came from; can be sent to a worker process."""

@@ -155,7 +155,11 @@ def load_rsa_key(option: str, path: str, data: bytes, why_rsa: str, password: by
     try:
         key = load_pem_private_key(match.group(0) + b"\n", password)
     except TypeError as error:
-        need = "is encrypted: give its password" if password is None else "is not encrypted, but a password was given"
+        need = (
+            "is encrypted: decrypt a copy first (openssl pkey)"
+            if password is None
+            else "is not encrypted, but a password was given"
+        )
         raise HelperError(f"{option} {path}: the private key {need}") from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise HelperError(f"{option} {path}: the private key cannot be read (wrong password, or damaged)") from error

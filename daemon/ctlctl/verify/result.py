@@ -55,7 +55,8 @@ class Result(NamedTuple):
         signed_report: for a signed file.
         continuity: how a list follows on the previous one; None when that was not asked or cannot be said.
         asked_continuity: whether a previous list was given.
-        agrees_with_ctl: whether an ITL agrees with the CTL given; None when that was not asked.
+        agrees_with_ctl: whether an ITL agrees with the CTL given; None when that was not asked or cannot be said.
+        no_previous: a previous list was given, and it is empty: phones hold none.
     """
 
     target: str
@@ -69,6 +70,7 @@ class Result(NamedTuple):
     continuity: "ContinuityReport | None" = None
     asked_continuity: bool = False
     agrees_with_ctl: bool | None = None
+    no_previous: bool = False
 
     @property
     def header(self) -> "Header | None":
@@ -106,7 +108,7 @@ def checksums(data: bytes) -> dict[str, str]:
 
 def instant(moment: datetime) -> str:
     """Return an instant as ISO 8601 in UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def signed_at(header: "Header") -> datetime | None:
@@ -219,6 +221,8 @@ def _continuity_value(result: Result) -> str | None:
     if result.list_report is None or result.list_report.trust_list is None:
         return None
     if not result.asked_continuity:
+        return "first"
+    if result.no_previous:
         return "first"
     if result.continuity is None or result.continuity.continuity is None:
         return None

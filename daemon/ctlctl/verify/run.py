@@ -6,20 +6,22 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Protocol
 
-from ctlctl.terminal import say, wants_colour
-from ctlctl.verify.bulk import Batch, Job, batch, examining, outcome, progress
+from ctlctl.terminal import printable, say, wants_colour
+from ctlctl.verify.bulk import Batch, Job, WorkerLostError, batch, examining, outcome, progress
 from ctlctl.verify.engine import Examiner, without_bytes
 from ctlctl.verify.helpers import HelperError, HelperFiles, HelperPaths
 from ctlctl.verify.options import VerifyArguments
 from ctlctl.verify.result import EXIT_CODES, SCHEMA, Result, Verdict, instant, worst
 from ctlctl.verify.settings import VerifySettings, make_settings
 from ctlctl.verify.sources import Content, is_address, list_directory, read_target
-from ctlctl.verify.text import Style, Tally, render
+from ctlctl.verify.text import Style, Tally, quote, render
 from ctlctl_trust.codes import Code
 from ctlctl_trust.findings import Finding
 
 #: Files in a directory up to which each gets a line of its own, good ones too.
 _EVERY_LINE_UP_TO = 25
+#: What a directory may hold.
+_ANY_KIND = ("ctl", "itl", "sgn", "enc.sgn")
 
 
 def run_verify(arguments: VerifyArguments) -> int:
@@ -41,12 +43,31 @@ def run_verify(arguments: VerifyArguments) -> int:
     except HelperError as error:
         writer.cannot(str(error))
         return EXIT_CODES[Verdict.UNDECIDED]
+    kinds: set[str | None] = set()
     for target in settings.targets:
         if target != "-" and not is_address(target) and os.path.isdir(target):
             _verify_directory(target, job, examiner, writer)
+            kinds.update(_ANY_KIND)
         else:
-            writer.result(examiner.examine(read_target(target, settings.network)), job)
+            result = examiner.examine(read_target(target, settings.network))
+            writer.result(result, job)
+            kinds.add(result.kind)
+    _remark_unused(settings, kinds)
     return EXIT_CODES[writer.finish()]
+
+
+def _remark_unused(settings: VerifySettings, kinds: set[str | None]) -> None:
+    """Say which options had nothing to do: the operator may believe that they were looked at."""
+    helpers = settings.helpers
+    signed, encrypted = {"sgn", "enc.sgn"}, {"enc.sgn"}
+    for flag, given, wanted, what in (
+        ("--previous", helpers.previous, {"ctl", "itl"}, "CTL or ITL"),
+        ("--ctl", helpers.ctl, {"itl"}, "ITL"),
+        ("--trust-list", helpers.trust_lists, signed, "signed file"),
+        ("--decrypt-key", helpers.decrypt_key, encrypted, "encrypted file"),
+    ):
+        if given and not kinds & wanted:
+            say(f"{flag} was not used: no {what} is among the targets")
 
 
 def _verify_directory(path: str, job: Job, examiner: Examiner, writer: "_Writer") -> None:
@@ -68,6 +89,14 @@ def _verify_directory(path: str, job: Job, examiner: Examiner, writer: "_Writer"
         job.colour,
         every_line=len(names) <= _EVERY_LINE_UP_TO,
     )
+    try:
+        _examine_directory(path, names, job, examiner, writer)
+    except WorkerLostError as error:
+        problem = Finding(Code.UNREADABLE, str(error))
+        writer.result(without_bytes(Content(path, problem=problem)), job)
+
+
+def _examine_directory(path: str, names: list[str], job: Job, examiner: Examiner, writer: "_Writer") -> None:
     with (
         # Workers before the bar: the bar is drawn by a thread, and workers are best forked while there is none.
         examining(names, job, examiner) as outcomes,
@@ -100,12 +129,21 @@ class _Writer(Protocol):
         """End the output and return the verdict on everything."""
 
 
+def _given(settings: VerifySettings) -> str:
+    """Return the options that a next step should repeat, quoted, each with a blank before it."""
+    helpers = settings.helpers
+    words = [("--previous", helpers.previous), ("--ctl", helpers.ctl)]
+    words += [("--trust-list", path) for path in helpers.trust_lists]
+    words.append(("--decrypt-key", helpers.decrypt_key))
+    return "".join(f" {flag} {printable(quote(path))}" for flag, path in words if path is not None)
+
+
 class _TextWriter:
     """Blocks for single targets, lines and a summary for directories."""
 
     def __init__(self, settings: VerifySettings) -> None:
         self.colour = wants_colour(sys.stdout)
-        self._style = Style(settings.now, self.colour)
+        self._style = Style(settings.now, self.colour, _given(settings))
         self._verdicts: set[Verdict] = set()
         self._single = Tally()
 

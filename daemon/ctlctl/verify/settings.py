@@ -1,11 +1,14 @@
 """From the words of a command line to values, each checked."""
 
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ctlctl.verify.helpers import HelperPaths
 from ctlctl.verify.options import VerifyArguments
-from ctlctl.verify.sources import Network, is_address
+from ctlctl.verify.sources import Network, is_address, read_file
+
+if TYPE_CHECKING:
+    from ctlctl.connectors.ports import TlsTrust
 
 #: Seconds; a deadline longer than an hour is a slip of the finger.
 MAX_TIMEOUT = 3600.0
@@ -64,20 +67,18 @@ def make_settings(arguments: VerifyArguments, clock: datetime) -> VerifySettings
             raise UsageError(f"{target}: this version knows no clusters yet; give files or addresses")
         if not target:
             raise UsageError("an empty word is no target; give a file, a directory, an address or -")
-    if arguments.targets.count("-") > 1:
+    helpers = HelperPaths(
+        arguments.trust_anchor, arguments.previous, arguments.ctl, arguments.trust_list, arguments.decrypt_key
+    )
+    paths = (*arguments.targets, *helpers.all())
+    if paths.count("-") > 1:
         raise UsageError("standard input (-) can be read only once")
     return VerifySettings(
         arguments.targets,
-        HelperPaths(
-            arguments.trust_anchor,
-            arguments.previous,
-            arguments.ctl,
-            arguments.trust_list,
-            arguments.decrypt_key,
-        ),
+        helpers,
         clock if arguments.at is None else parse_instant(arguments.at),
         "sha256" in arguments.allow_digest,
-        make_network(arguments.timeout, arguments.tls_ca, arguments.tls_pin, arguments.targets),
+        make_network(arguments.timeout, arguments.tls_ca, arguments.tls_pin, paths),
         arguments.output,
     )
 
@@ -96,24 +97,38 @@ def make_network(timeout: str, tls_ca: str | None, tls_pin: str | None, targets:
         raise UsageError(f"--timeout {timeout}: give seconds, more than 0 and at most {MAX_TIMEOUT:.0f}")
     if tls_ca is not None and tls_pin is not None:
         raise UsageError("give --tls-ca or --tls-pin, not both")
-    if not any(map(is_address, targets)) and tls_ca is None and tls_pin is None:
+    addresses = [target for target in targets if is_address(target)]
+    if tls_ca is not None or tls_pin is not None:
+        plain = [address for address in addresses if not address.lower().startswith("https://")]
+        if plain or not addresses:
+            what = f"{plain[0]} is not" if plain else "there is none"
+            raise UsageError(f"--tls-ca and --tls-pin are for https addresses only; {what}")
+    if not addresses:
         return Network()
-    import re  # noqa: PLC0415 - see above
+    from ctlctl.connectors.fetch import parse_target  # noqa: PLC0415 - see above
+    from ctlctl.connectors.ports import FetchLimits, TargetError  # noqa: PLC0415
+
+    for address in addresses:
+        try:
+            parse_target(address)
+        except TargetError as error:
+            raise UsageError(f"{address}: {error}") from None
+    return Network(FetchLimits(deadline_seconds=seconds), _tls_trust(tls_ca, tls_pin))
+
+
+def _tls_trust(tls_ca: str | None, tls_pin: str | None) -> "TlsTrust":
+    import re  # noqa: PLC0415 - see make_network
     from pathlib import Path  # noqa: PLC0415
 
-    from ctlctl.connectors.fetch import parse_target  # noqa: PLC0415
-    from ctlctl.connectors.ports import FetchLimits, TargetError, TlsTrust  # noqa: PLC0415
+    from ctlctl.connectors.ports import TlsTrust  # noqa: PLC0415
 
-    for target in filter(is_address, targets):
-        try:
-            parse_target(target)
-        except TargetError as error:
-            raise UsageError(f"{target}: {error}") from None
-    tls = TlsTrust()
     if tls_ca is not None:
-        tls = TlsTrust(ca_file=Path(tls_ca))
-    elif tls_pin is not None:
-        if not re.fullmatch(r"(?:[0-9a-fA-F]{2}[: ]?){31}[0-9a-fA-F]{2}", tls_pin):
-            raise UsageError(f"--tls-pin {tls_pin}: give the 64 hexadecimal digits of a SHA-256 fingerprint")
-        tls = TlsTrust.pinned(tls_pin)
-    return Network(FetchLimits(deadline_seconds=seconds), tls)
+        content = read_file(tls_ca)
+        if content.data is None:
+            raise UsageError(f"--tls-ca {tls_ca}: {content.problem.message if content.problem else 'nothing was read'}")
+        return TlsTrust(ca_file=Path(tls_ca))
+    if tls_pin is None:
+        return TlsTrust()
+    if not re.fullmatch(r"(?:[0-9a-fA-F]{2}[: ]?){31}[0-9a-fA-F]{2}", tls_pin):
+        raise UsageError(f"--tls-pin {tls_pin}: give the 64 hexadecimal digits of a SHA-256 fingerprint")
+    return TlsTrust.pinned(tls_pin)

@@ -128,6 +128,8 @@ def _too_large(size: int, limit: int) -> Finding:
 
 
 def _from_stdin() -> Content:
+    if sys.stdin is None:
+        return Content("-", problem=Finding(Code.UNREADABLE, "standard input is closed"))
     try:
         data = _read_all(sys.stdin.buffer.read, MAX_INPUT)
     except OSError as error:

@@ -10,6 +10,7 @@ from ctlctl.verify.bulk import Batch
 from ctlctl.verify.result import Result, Verdict, checksums, signed_at
 from ctlctl_trust.codes import UNDECIDED, Code, Severity, severity_of
 from ctlctl_trust.findings import Finding
+from ctlctl_trust.names import NameMatch, compare_name, cucm_spelling
 from ctlctl_trust.signature import DIGESTS
 from ctlctl_trust.tlv import role_name, serial_text
 
@@ -54,14 +55,32 @@ _STRUCTURE = frozenset(
         Code.TRAILING_DATA,
     }
 )
-_RECORDS = frozenset({Code.RECORD_BAD_CERTIFICATE, Code.RECORD_INCONSISTENT})
+_RECORDS = frozenset(
+    {Code.RECORD_BAD_CERTIFICATE, Code.RECORD_INCONSISTENT, Code.SUBJECT_SPELLING, Code.SERIAL_REVERSED}
+)
 
 
 class Style(NamedTuple):
-    """How to write: with or without colour, and at which instant (for ages)."""
+    """How to write: with or without colour, at which instant (for ages), and after which options.
+
+    Attributes:
+        now: the instant of the verdict.
+        colour: colour the words that stand for a verdict.
+        given: the options the operator gave, quoted for a shell, to repeat in the next step.
+    """
 
     now: datetime
     colour: bool = False
+    given: str = ""
+
+
+def quote(word: str) -> str:
+    """Return a word quoted for a shell where it needs to be."""
+    if word.isascii() and word.replace("/", "").replace(".", "").replace("-", "").replace("_", "").isalnum():
+        return word
+    from shlex import quote as shell_quote  # noqa: PLC0415 - few words need it
+
+    return shell_quote(word)
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -149,6 +168,9 @@ def signer_lines(result: Result) -> list[str]:
     if header is None:
         return []
     lines = rows("signer", header.signer_name or "(no name)")
+    certificate = result.signer_certificate
+    if certificate is not None and compare_name(header.signer_name or "", certificate.subject) is not NameMatch.SAME:
+        lines += rows("", f"certificate {cucm_spelling(certificate.subject)}")
     serial = serial_text(header.serial) or "(missing)"
     report = result.list_report or result.signed_report
     candidate = None if report is None or report.signer is None else report.signer.candidate
@@ -185,17 +207,16 @@ def _passed_lines(result: Result, style: Style) -> list[str]:
     signer = None if report is None else report.signer
     if signer is not None and signer.verified and signer.digest is not None:
         certificate = result.signer_certificate
-        key = "the key of the anchor you gave"
         if certificate is not None and signer.candidate is not None:
             whose = "record" if result.list_report is not None else "trust list record"
             key = f"{certificate.key_label}, the key of {whose} {signer.candidate.number}"
-        passed.append(("signature", f"{signer.digest.title}, verifies with {key}"))
+            passed.append(("signature", f"{signer.digest.title}, verifies with {key}"))
     if result.list_report is not None and not codes & (_STRUCTURE | _RECORDS):
         checked = sum(certificate is not None for certificate in result.list_report.certificates)
         if checked:
             passed.append(("records", f"names, serials and keys agree with their {checked} certificates"))
     if result.agrees_with_ctl:
-        passed.append(("agreement", "the CTL you gave holds the ITL's signer, CCM+TFTP and CAPF"))
+        passed.append(("agreement", "the CTL you gave holds the ITL's signer as SAST and its CCM+TFTP and CAPF keys"))
     if result.anchored:
         passed.append(("anchor", "a trust anchor you gave vouches for the signer"))
     if result.signed_report is not None and result.signed_report.plaintext is not None:
@@ -239,6 +260,8 @@ def _placed(finding: Finding) -> str:
 
 def _continuity_lines(result: Result) -> list[str]:
     report = result.continuity
+    if result.no_previous and result.list_report is not None:
+        return [row("continuity", "first: the previous list is empty, phones take this one in a leap of faith")]
     if report is None:
         return []
     state = "unknown: the new list's signer is not known" if report.continuity is None else report.continuity.value
@@ -262,7 +285,7 @@ def _verdict_lines(result: Result, style: Style) -> list[str]:
             tally.append(f"{count:,} {one if count == 1 else many}")
     word = paint(result.verdict.value, _COLOURS[result.verdict], on=style.colour)
     lines = [", ".join([word, *tally]) + "." + _what_it_means(result)]
-    hint = _next_step(result)
+    hint = _next_step(result, style.given)
     if hint:
         lines.append(f"Next: {hint}")
     return lines
@@ -279,12 +302,12 @@ def _what_it_means(result: Result) -> str:
     return ""
 
 
-def _next_step(result: Result) -> str | None:
-    target = printable(result.target)
+def _next_step(result: Result, given: str) -> str | None:
+    again = f"ctlctl verify {printable(quote(result.target))}{given}"
     if result.verdict is Verdict.SELF_CONSISTENT:
-        return f"ctlctl verify {target} --trust-anchor CERTIFICATE.pem"
-    if Code.NO_TRUST_LIST in result.findings.codes:
-        return f"ctlctl verify {target} --trust-list ITLFile.tlv"
+        return f"{again} --trust-anchor CERTIFICATE.pem"
+    if result.verdict is Verdict.UNDECIDED and Code.NO_TRUST_LIST in result.findings.codes:
+        return f"{again} --trust-list ITLFile.tlv"
     if result.verdict in (Verdict.INVALID, Verdict.UNDECIDED):
         code = result.findings.listed[0].code.value
         return f"ctlctl finding explain {code}"
