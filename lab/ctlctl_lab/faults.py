@@ -1,0 +1,41 @@
+"""What can be made to go wrong: plain attributes, set by scenarios, tests and `ctlctl lab fault`."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, eq=False)
+class Faults:
+    """The switches. A count counts down as it strikes; everything is off in a new one.
+
+    Attributes:
+        axl_503_writes: that many AXL writes are answered 503.
+        axl_row_limit: rows over which an AXL answer is too large and the fault names this number; None for CUCM's own
+            limit of 8 MB.
+        axl_memory_fault: that many AXL requests get "Maximum AXL Memory Allocation Consumed".
+        truncate_next: that many answers of port 8443 stop halfway.
+        html_next: that many answers of port 8443 are an HTML error page.
+        slow_seconds: real seconds before every answer of port 8443.
+        ris_per_minute: RIS requests a node takes in a minute (CUCM: 15, at most 18).
+        tftp_loss: share of TFTP datagrams that are lost, 0 to 1.
+        tftp_stall: names of nodes whose TFTP, HTTP and HTTPS file service accepts requests and never answers.
+        swapped: (node, port name) -> unit whose certificate is presented instead of the right one.
+        expired: (node, port name) pairs that present an expired certificate.
+        refused: (node, port name) pairs that take no connection.
+        clock_offset: seconds by which the servers' own clocks are wrong.
+        capf_failures: phone name, or "*" for all -> the XCertificateStatus with which its next operation ends.
+    """
+
+    axl_503_writes: int = 0
+    axl_row_limit: int | None = None
+    axl_memory_fault: int = 0
+    truncate_next: int = 0
+    html_next: int = 0
+    slow_seconds: float = 0.0
+    ris_per_minute: int = 15
+    tftp_loss: float = 0.0
+    tftp_stall: set[str] = field(default_factory=set)
+    swapped: dict[tuple[str, str], str] = field(default_factory=dict)
+    expired: set[tuple[str, str]] = field(default_factory=set)
+    refused: set[tuple[str, str]] = field(default_factory=set)
+    clock_offset: float = 0.0
+    capf_failures: dict[str, str] = field(default_factory=dict)
