@@ -31,7 +31,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"ctlctl", "ctlctl_lab", "ctlctl_trust"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "ctlctl",
+        "ctlctl_config",
+        "ctlctl_lab",
+        "ctlctl_trust",
+    }
     assert {"ctlctl/py.typed", "ctlctl_trust/py.typed"} <= set(names)
 
 
