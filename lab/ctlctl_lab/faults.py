@@ -1,6 +1,6 @@
 """What can be made to go wrong: plain attributes, set by scenarios, tests and `ctlctl lab fault`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(slots=True, eq=False)
@@ -39,3 +39,9 @@ class Faults:
     refused: set[tuple[str, str]] = field(default_factory=set)
     clock_offset: float = 0.0
     capf_failures: dict[str, str] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Switch everything off, in place: services hold on to this object."""
+        fresh = Faults()
+        for each in fields(self):
+            setattr(self, each.name, getattr(fresh, each.name))

@@ -6,166 +6,110 @@ them (``"Install/Upgrade"``, ``"Non Secure"``, ``"Upgrade Success"``), instants 
 time (`Clock.now`), identifiers (`pkid`) are lower-case and without braces as in the database.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from threading import RLock
 from typing import TypeAlias
-from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
+from ctlctl_lab.changes import Change, ChangeQueue
 from ctlctl_lab.clock import Clock
-from ctlctl_lab.phonemodels import MODELS, PhoneModel
-from ctlctl_lab.trustheld import HeldList
-from ctlctl_trust import Certificate
+from ctlctl_lab.identity import Credential, Identity, make_pkid
+from ctlctl_lab.names import (
+    AUTHENTICATED,
+    BY_LSC,
+    BY_MIC,
+    BY_NULL,
+    BY_STRING,
+    CALLMANAGER,
+    CAPF,
+    DELETE,
+    ENCRYPTED,
+    ENTERPRISE_NODE,
+    ENTERPRISE_SERVICE,
+    INSTALL,
+    ITL_RECOVERY,
+    LAB_ORGANIZATION,
+    NO_OPERATION,
+    NON_SECURE,
+    REGISTERED,
+    REJECTED,
+    SECURITY_MODE_PARAMETER,
+    SERVICE_CALLMANAGER,
+    SERVICE_CAPF,
+    SERVICE_CTI,
+    SERVICE_CTL_PROVIDER,
+    SERVICE_TFTP,
+    SERVICE_TVS,
+    STATUS_NONE,
+    STATUS_PENDING,
+    TOMCAT,
+    TROUBLESHOOT,
+    TRUST_FAILED,
+    TVS,
+    UNKNOWN,
+    UNREGISTERED,
+)
+from ctlctl_lab.phonestate import CapfState, Phone
 
-#: Organization of every certificate of a lab; what marks it as one.
-LAB_ORGANIZATION = "LAB ctlctl"
-#: The pseudo node under which CUCM keeps enterprise parameters and cluster-wide service parameters.
-ENTERPRISE_NODE = "EnterpriseWideData"
-ENTERPRISE_SERVICE = "Enterprise Wide"
-
-# Certificate units of a node, as `show cert own` names them.
-TOMCAT, CALLMANAGER, TVS, CAPF, ITL_RECOVERY = "tomcat", "CallManager", "TVS", "CAPF", "ITLRecovery"
-
-# Services, with the exact names of the XService enum.
-SERVICE_CALLMANAGER = "Cisco CallManager"
-SERVICE_TFTP = "Cisco Tftp"
-SERVICE_CAPF = "Cisco Certificate Authority Proxy Function"
-SERVICE_TVS = "Cisco Trust Verification Service"
-SERVICE_CTI = "Cisco CTIManager"
-SERVICE_CTL_PROVIDER = "Cisco CTL Provider"
-
-# XCertificateOperation and the values of XCertificateStatus that the lab itself sets.
-NO_OPERATION = "No Pending Operation"
-INSTALL, DELETE, TROUBLESHOOT = "Install/Upgrade", "Delete", "Troubleshoot"
-STATUS_NONE, STATUS_PENDING = "None", "Operation Pending"
-
-# XAuthenticationMode.
-BY_STRING, BY_NULL = "By Authentication String", "By Null String"
-BY_LSC = "By Existing Certificate (precedence to LSC)"
-BY_MIC = "By Existing Certificate (precedence to MIC)"
-
-# XDeviceSecurityMode.
-NON_SECURE, AUTHENTICATED, ENCRYPTED = "Non Secure", "Authenticated", "Encrypted"
-
-# RIS Status.
-REGISTERED, UNREGISTERED, REJECTED, UNKNOWN = "Registered", "UnRegistered", "Rejected", "Unknown"
-
-#: Status message of a phone whose trust in the cluster is broken.
-TRUST_FAILED = "Trust List Update Failed"
+__all__ = [
+    "AUTHENTICATED",
+    "BY_LSC",
+    "BY_MIC",
+    "BY_NULL",
+    "BY_STRING",
+    "CALLMANAGER",
+    "CAPF",
+    "DELETE",
+    "ENCRYPTED",
+    "ENTERPRISE_NODE",
+    "ENTERPRISE_SERVICE",
+    "INSTALL",
+    "ITL_RECOVERY",
+    "LAB_ORGANIZATION",
+    "NON_SECURE",
+    "NO_OPERATION",
+    "REGISTERED",
+    "REJECTED",
+    "SECURITY_MODE_PARAMETER",
+    "SERVICE_CALLMANAGER",
+    "SERVICE_CAPF",
+    "SERVICE_CTI",
+    "SERVICE_CTL_PROVIDER",
+    "SERVICE_TFTP",
+    "SERVICE_TVS",
+    "STATUS_NONE",
+    "STATUS_PENDING",
+    "TOMCAT",
+    "TROUBLESHOOT",
+    "TRUST_FAILED",
+    "TVS",
+    "UNKNOWN",
+    "UNREGISTERED",
+    "Account",
+    "App",
+    "AppAnswer",
+    "CapfProfile",
+    "CapfState",
+    "Change",
+    "ChangeQueue",
+    "Cluster",
+    "Credential",
+    "DevicePool",
+    "Gateway",
+    "Identity",
+    "Node",
+    "Phone",
+    "SecurityProfile",
+    "Srst",
+    "Trunk",
+    "make_pkid",
+]
 
 #: (status, headers, body) of an answer; the body comes in pieces, and may stop early to play half an answer.
 AppAnswer: TypeAlias = tuple[int, Sequence[tuple[str, str]], Iterable[bytes]]
 #: What `make_app(world)` returns: called with method, path (query included), headers (names in lower case; the lab
 #: adds ``x-lab-node``, the name of the node that was addressed, which a client cannot set) and the whole body.
 App: TypeAlias = Callable[[str, str, Mapping[str, str], bytes], AppAnswer]
-
-
-def make_pkid(*words: object) -> str:
-    """Return an identifier that is always the same for the same words."""
-    return str(UUID(bytes=sha256("\0".join(map(str, words)).encode()).digest()[:16], version=4))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Identity:
-    """A certificate with its private key.
-
-    Attributes:
-        unit: what it is for: "tomcat", "CallManager", "TVS", "CAPF", "ITLRecovery", or a CA's name.
-        certificate: as the trust library reads it.
-        key: the private key.
-    """
-
-    unit: str
-    certificate: Certificate
-    key: RSAPrivateKey = field(repr=False)
-
-    @property
-    def der(self) -> bytes:
-        """The certificate's bytes."""
-        return self.certificate.der
-
-    @property
-    def fingerprint(self) -> bytes:
-        """SHA-256 of the certificate."""
-        return sha256(self.certificate.der).digest()
-
-    @property
-    def pin(self) -> str:
-        """SHA-256 of the certificate as settings spell it: "AA:BB:…"."""
-        return self.fingerprint.hex(":").upper()
-
-    @property
-    def common_name(self) -> str:
-        """CN of the subject."""
-        return self.certificate.common_name
-
-    @property
-    def serial(self) -> int:
-        """Serial number."""
-        return self.certificate.serial
-
-    @property
-    def not_after(self) -> int:
-        """End of validity."""
-        return int(self.certificate.not_after.timestamp())
-
-    @property
-    def public_key_der(self) -> bytes:
-        """The public key, SubjectPublicKeyInfo."""
-        return self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Credential:
-    """A phone's MIC or LSC. Its certificate is made when somebody looks (`ctlctl_lab.pki.Pki.phone_certificate`).
-
-    Attributes:
-        kind: "MIC" or "LSC".
-        issuer: who signed it.
-        serial: serial number.
-        not_before: start of validity.
-        not_after: end of validity.
-        key: number of its key in the lab's pool.
-    """
-
-    kind: str
-    issuer: Identity
-    serial: int
-    not_before: int
-    not_after: int
-    key: int
-
-
-@dataclass(slots=True, eq=False)
-class CapfState:
-    """What CAPF is to do with one phone, and what became of it.
-
-    Attributes:
-        operation: XCertificateOperation.
-        certificate_status: XCertificateStatus.
-        finish_time: "Operation Completes By", ``YYYY:MM:DD:HH:MM`` in the cluster's time zone (UTC here), or "".
-        authentication_string: the string that must be typed in, or "".
-    """
-
-    operation: str = NO_OPERATION
-    certificate_status: str = STATUS_NONE
-    finish_time: str = ""
-    authentication_string: str = field(default="", repr=False)
-
-    @property
-    def status(self) -> str:
-        """The same as ``certificate_status``."""
-        return self.certificate_status
-
-    @property
-    def pending(self) -> bool:
-        """Whether the phone is to do something at its next reset."""
-        return self.operation != NO_OPERATION and self.certificate_status == STATUS_PENDING
 
 
 @dataclass(slots=True, eq=False)
@@ -309,163 +253,6 @@ class Gateway:
     domain: str = ""
 
 
-@dataclass(slots=True, eq=False)
-class Phone:
-    """A phone, seen from both sides: what the cluster has on record of it, and what it holds itself.
-
-    Attributes:
-        index: its number in the lab, from 0.
-        pkid: identifier.
-        name: "SEP" and twelve hexadecimal digits.
-        address: 127.x.y.z; its HTTPS page answers there.
-        model: key of `MODELS`.
-        protocol: "SIP" or "SCCP".
-        description: for people.
-        device_pool: name of its device pool.
-        profile: name of its security profile.
-        mic: factory certificate, or None.
-        lsc: locally significant certificate, or None.
-        capf: CAPF operation and status.
-        status: RIS Status.
-        status_reason: RIS StatusReason.
-        status_time: instant of the last change of status.
-        node: name of the node it is, or was last, registered with; "" when never.
-        httpd: whether its web server is on.
-        load: active firmware.
-        lsc_valid_until: as the database has it; 0 for none known.
-        lsc_issuer_name: as the database has it, or None.
-        lsc_issuer_valid_until: as the database has it; 0 for none known.
-        ctl: the CTL it holds, or None.
-        itl: the ITL it holds, or None.
-        message: its newest status message, "" for none.
-        typed: what a person typed as authentication string, or "".
-        epoch: counts its resets; an event of an older life is void.
-    """
-
-    index: int
-    pkid: str
-    name: str
-    address: str
-    model: str
-    protocol: str
-    description: str
-    device_pool: str
-    profile: str
-    mic: Credential | None
-    lsc: Credential | None
-    capf: CapfState
-    load: str
-    status: str = UNKNOWN
-    status_reason: int = 0
-    status_time: int = 0
-    node: str = ""
-    httpd: bool = True
-    lsc_valid_until: int = 0
-    lsc_issuer_name: str | None = None
-    lsc_issuer_valid_until: int = 0
-    ctl: HeldList | None = None
-    itl: HeldList | None = None
-    message: str = ""
-    typed: str = field(default="", repr=False)
-    epoch: int = 0
-
-    @property
-    def kind(self) -> PhoneModel:
-        """What there is to know of its model."""
-        return MODELS[self.model]
-
-    @property
-    def product(self) -> str:
-        """The product's name; the same as the model's for every phone of the lab."""
-        return self.model
-
-    @property
-    def extension(self) -> str:
-        """Its directory number."""
-        return str(10000 + self.index)
-
-    @property
-    def certificate_name(self) -> str:
-        """CN of its certificates."""
-        return f"{self.kind.short}-{self.name}"
-
-    @property
-    def credential(self) -> Credential | None:
-        """What it shows in TLS: the LSC when there is one, else the MIC."""
-        return self.lsc or self.mic
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One entry of the change queue.
-
-    Attributes:
-        id: number, rising by one.
-        type: XChangeType, such as "Phone".
-        action: "a", "u" or "r".
-        pkid: of what changed.
-        tags: changed elements.
-    """
-
-    id: int
-    type: str
-    action: str
-    pkid: str
-    tags: tuple[str, ...]
-
-
-class ChangeQueue:
-    """What listChange reads: the newest changes, lost when AXL restarts. Use it under `Cluster.lock`.
-
-    Attributes:
-        queue_id: identifies this queue; another one after `restart`.
-    """
-
-    #: Changes kept (AXL Developer Guide: 100,000 in memory).
-    LIMIT = 100_000
-
-    def __init__(self, seed: object = 0) -> None:
-        self._seed = seed
-        self._born = 0
-        self._next = 1
-        self._kept: deque[Change] = deque(maxlen=self.LIMIT)
-        self.queue_id = make_pkid("queue", seed, 0)
-
-    @property
-    def first_id(self) -> int:
-        """Number of the oldest change kept, or of the next when there is none."""
-        return self._kept[0].id if self._kept else self._next
-
-    @property
-    def last_id(self) -> int:
-        """Number of the newest change; one less than `next_id`."""
-        return self._next - 1
-
-    @property
-    def next_id(self) -> int:
-        """Number the next change will have."""
-        return self._next
-
-    def record(self, kind: str, action: str, pkid: str, *tags: str) -> None:
-        """Add a change."""
-        self._kept.append(Change(self._next, kind, action, pkid, tags))
-        self._next += 1
-
-    def since(self, start: int) -> Iterator[Change]:
-        """Give every kept change numbered ``start`` or later."""
-        skip = max(0, start - self.first_id)
-        if skip < len(self._kept):
-            for index in range(skip, len(self._kept)):
-                yield self._kept[index]
-
-    def restart(self) -> None:
-        """Forget everything, as a restart of AXL does."""
-        self._born += 1
-        self._next = 1
-        self._kept.clear()
-        self.queue_id = make_pkid("queue", self._seed, self._born)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Account:
     """An application user that AXL and RIS know.
@@ -528,7 +315,7 @@ class Cluster:
     @property
     def security_mode(self) -> int:
         """0 for non-secure, 1 for mixed mode; kept where AXL reads it, set by `World.set_security_mode`."""
-        return int(self.service_parameters.get((ENTERPRISE_NODE, ENTERPRISE_SERVICE, "ClusterSecurityMode"), "0"))
+        return int(self.service_parameters.get(SECURITY_MODE_PARAMETER, "0"))
 
     @property
     def publisher(self) -> Node:

@@ -4,7 +4,7 @@ Thousands of phones hold the same file; they share one of these.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ctlctl_trust import ListReport, verify_trust_list
@@ -27,13 +27,13 @@ class HeldList:
         timestamp: signing time.
     """
 
-    data: bytes
-    signer: bytes
-    sast: frozenset[bytes]
-    ccm: frozenset[bytes]
-    tftp: frozenset[bytes]
-    capf: frozenset[bytes]
-    tvs: frozenset[bytes]
+    data: bytes = field(repr=False)
+    signer: bytes = field(repr=False)
+    sast: frozenset[bytes] = field(repr=False)
+    ccm: frozenset[bytes] = field(repr=False)
+    tftp: frozenset[bytes] = field(repr=False)
+    capf: frozenset[bytes] = field(repr=False)
+    tvs: frozenset[bytes] = field(repr=False)
     digest: str
     timestamp: int
 

@@ -3,20 +3,32 @@
 import click
 
 from ctlctl import __version__
+from ctlctl.cli.cluster import cluster
 from ctlctl.cli.finding import finding
+from ctlctl.cli.lab import lab
+from ctlctl.cli.settingsfile import SettingsFile
 from ctlctl.cli.trustlist import trustlist
 from ctlctl.cli.verify import verify
 
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done or valid, 1 checked and not valid, 2 usage, 3 could not decide.",
+    epilog="Exit codes: 0 done or valid, 1 checked and not valid, 2 usage, 3 could not decide, 4 refused.",
 )
 @click.version_option(__version__, prog_name="ctlctl")
-def cli() -> None:
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="The settings file. Otherwise ~/.config/ctlctl/ctld.toml where you have one, else /etc/ctlctl/ctld.toml.",
+)
+@click.pass_context
+def cli(context: click.Context, config: str | None) -> None:
     """Watch what the phones of a Cisco Unified Communications Manager cluster trust."""
+    context.obj = SettingsFile(config)
 
 
 cli.add_command(verify)
 cli.add_command(trustlist)
 cli.add_command(finding)
+cli.add_command(cluster)
+cli.add_command(lab)

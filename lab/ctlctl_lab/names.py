@@ -1,0 +1,39 @@
+"""Words of the lab: spelled as AXL, RIS and the certificate chapters spell them."""
+
+#: Organization of every certificate of a lab; what marks it as one.
+LAB_ORGANIZATION = "LAB ctlctl"
+#: The pseudo node under which CUCM keeps enterprise parameters and cluster-wide service parameters.
+ENTERPRISE_NODE = "EnterpriseWideData"
+ENTERPRISE_SERVICE = "Enterprise Wide"
+#: Where the cluster's security mode is kept: "0" for non-secure, "1" for mixed mode.
+SECURITY_MODE_PARAMETER = (ENTERPRISE_NODE, ENTERPRISE_SERVICE, "ClusterSecurityMode")
+
+# Certificate units of a node, as `show cert own` names them.
+TOMCAT, CALLMANAGER, TVS, CAPF, ITL_RECOVERY = "tomcat", "CallManager", "TVS", "CAPF", "ITLRecovery"
+
+# Services, with the exact names of the XService enum.
+SERVICE_CALLMANAGER = "Cisco CallManager"
+SERVICE_TFTP = "Cisco Tftp"
+SERVICE_CAPF = "Cisco Certificate Authority Proxy Function"
+SERVICE_TVS = "Cisco Trust Verification Service"
+SERVICE_CTI = "Cisco CTIManager"
+SERVICE_CTL_PROVIDER = "Cisco CTL Provider"
+
+# XCertificateOperation and the values of XCertificateStatus that the lab itself sets.
+NO_OPERATION = "No Pending Operation"
+INSTALL, DELETE, TROUBLESHOOT = "Install/Upgrade", "Delete", "Troubleshoot"
+STATUS_NONE, STATUS_PENDING = "None", "Operation Pending"
+
+# XAuthenticationMode.
+BY_STRING, BY_NULL = "By Authentication String", "By Null String"
+BY_LSC = "By Existing Certificate (precedence to LSC)"
+BY_MIC = "By Existing Certificate (precedence to MIC)"
+
+# XDeviceSecurityMode.
+NON_SECURE, AUTHENTICATED, ENCRYPTED = "Non Secure", "Authenticated", "Encrypted"
+
+# RIS Status.
+REGISTERED, UNREGISTERED, REJECTED, UNKNOWN = "Registered", "UnRegistered", "Rejected", "Unknown"
+
+#: Status message of a phone whose trust in the cluster is broken.
+TRUST_FAILED = "Trust List Update Failed"

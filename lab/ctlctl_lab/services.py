@@ -1,0 +1,245 @@
+"""What listens in the lab: every port of every node, and the pages of all phones behind one socket."""
+
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from random import Random
+from typing import Final
+
+from ctlctl_lab.acceptor import Acceptor, Listener, abort
+from ctlctl_lab.model import (
+    CALLMANAGER,
+    CAPF,
+    SERVICE_CALLMANAGER,
+    SERVICE_CAPF,
+    SERVICE_TFTP,
+    SERVICE_TVS,
+    TOMCAT,
+    TVS,
+    App,
+    AppAnswer,
+    Identity,
+    Node,
+)
+from ctlctl_lab.phonepage import phone_app
+from ctlctl_lab.soap import make_app
+from ctlctl_lab.tftpserver import serve_tftp
+from ctlctl_lab.tlscontexts import node_context, phone_context
+from ctlctl_lab.web import one_answer, serve_http
+from ctlctl_lab.world import World
+
+#: Real seconds that a peer has for its handshake, and to say something on a port that listens to nothing.
+_PEER_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port of a node.
+
+    Attributes:
+        name: as settings and fault switches call it.
+        number: unprivileged number that the lab uses; the genuine one is `genuine`.
+        genuine: number on a genuine node.
+        service: service that must run, or None for one that always does.
+        unit: certificate it presents, or None for a port without TLS.
+    """
+
+    name: str
+    number: int
+    genuine: int
+    service: str | None
+    unit: str | None
+
+
+#: The ports by name, in the order of the settings file.
+PORTS: Final[Mapping[str, Port]] = {
+    port.name: port
+    for port in (
+        Port("tftp", 6969, 69, SERVICE_TFTP, None),
+        Port("http", 6970, 6970, SERVICE_TFTP, None),
+        Port("https", 6971, 6971, SERVICE_TFTP, CALLMANAGER),
+        Port("https_fqdn", 6972, 6972, SERVICE_TFTP, TOMCAT),
+        Port("tomcat", 8443, 8443, None, TOMCAT),
+        Port("sip", 5061, 5061, SERVICE_CALLMANAGER, CALLMANAGER),
+        Port("sccp", 2443, 2443, SERVICE_CALLMANAGER, CALLMANAGER),
+        Port("tvs", 2445, 2445, SERVICE_TVS, TVS),
+        Port("capf", 3804, 3804, SERVICE_CAPF, CAPF),
+    )
+}
+PHONES_PORT: Final = 4433
+GENUINE_PHONES_PORT: Final = 443
+
+
+@dataclass(frozen=True, slots=True)
+class PortPlan:
+    """Which port numbers to use.
+
+    Attributes:
+        genuine: those of a genuine cluster where they are privileged (69 and 443), which only root may bind.
+        phones: port of the phones' pages; 0 for any that is free, None for the usual one.
+    """
+
+    genuine: bool = False
+    phones: int | None = None
+
+    def number(self, port: Port) -> int:
+        """Return the number of a node's port."""
+        return port.genuine if self.genuine else port.number
+
+    @property
+    def phones_number(self) -> int:
+        """The number of the phones' port."""
+        if self.phones is not None:
+            return self.phones
+        return GENUINE_PHONES_PORT if self.genuine else PHONES_PORT
+
+
+@dataclass(slots=True)
+class Services:
+    """Serves a world.
+
+    Attributes:
+        world: what is served.
+        plan: port numbers.
+        acceptor: the sockets.
+        phones: the listener for the phones' pages.
+    """
+
+    world: World
+    plan: PortPlan = field(default_factory=PortPlan)
+    acceptor: Acceptor = field(default_factory=Acceptor)
+    phones: Listener = field(init=False)
+    _soap: App = field(init=False)
+    _chance: Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._soap = make_app(self.world)
+        self._chance = Random(self.world.seed)  # noqa: S311 - a simulation that can be repeated
+
+    def start(self) -> None:
+        """Listen everywhere.
+
+        Raises:
+            LabError: an address or port cannot be had.
+        """
+        listeners = [
+            self._listener(node, port)
+            for node in self.world.cluster.nodes.values()
+            for port in PORTS.values()
+            if port.service is None or port.service in node.services
+        ]
+        number = self.plan.phones_number
+        self.phones = Listener("phones https", "0.0.0.0", number, lambda: True, self._phone, device="lo")  # noqa: S104 - on device lo
+        self.acceptor.start([*listeners, self.phones])
+
+    def stop(self) -> None:
+        """Stop listening, and end every connection."""
+        self.acceptor.stop()
+
+    # Nodes. A scenario sets up new nodes under the same names, so every look goes by the name.
+
+    def _node(self, name: str) -> Node:
+        return self.world.cluster.nodes[name]
+
+    def _listener(self, node: Node, port: Port) -> Listener:
+        name, key = node.name, (node.name, port.name)
+
+        def wanted() -> bool:
+            here = self._node(name)
+            runs = here.up if port.service is None else here.runs(port.service)
+            return runs and key not in self.world.faults.refused
+
+        what, number = f"{name} {port.name}", self.plan.number(port)
+        if port.name == "tftp":
+
+            def datagram(data: bytes, _: tuple[str, int], sock: socket.socket) -> None:
+                self._tftp(name, data, sock)
+
+            return Listener(what, node.address, number, wanted, datagram=datagram)
+        handler = self._plain_http if port.unit is None else self._secure
+        return Listener(what, node.address, number, wanted, lambda sock: handler(sock, name, port))
+
+    def _tftp(self, name: str, data: bytes, sock: socket.socket) -> None:
+        faults = self.world.faults
+        if name not in faults.tftp_stall:
+            serve_tftp(
+                data, sock, lambda file: self._file(name, file), lambda: self._chance.random() < faults.tftp_loss
+            )
+
+    def _file(self, name: str, file: str) -> bytes | None:
+        with self.world.cluster.lock:
+            return self.world.files.get(self._node(name), file)
+
+    def _files_app(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AppAnswer:
+        del body
+        if method not in {"GET", "HEAD"}:
+            return one_answer(405, "text/html", b"")
+        data = self._file(headers["x-lab-node"], path.partition("?")[0].lstrip("/"))
+        if data is None:
+            return one_answer(404, "text/html", b"<html><body>File not found</body></html>")
+        return one_answer(200, "application/octet-stream", data)
+
+    def _plain_http(self, sock: socket.socket, name: str, port: Port) -> None:
+        del port
+        self._serve_files(sock, name)
+
+    def _serve_files(self, sock: socket.socket, name: str) -> None:
+        if name in self.world.faults.tftp_stall:
+            _listen_to_nothing(sock)
+        else:
+            serve_http(sock, self._files_app, name, self.world.now())
+
+    def _secure(self, sock: socket.socket, name: str, port: Port) -> None:
+        self._with_tls(sock, node_context(self._presented(name, port)), lambda tls: self._speak(tls, name, port))
+
+    def _presented(self, name: str, port: Port) -> Identity:
+        world, key = self.world, (name, port.name)
+        with world.cluster.lock:
+            node = self._node(name)
+            unit = world.faults.swapped.get(key, port.unit or TOMCAT)
+            # A node without the certificate that a switch wants has the publisher's.
+            identity = node.identities.get(unit) or world.cluster.publisher.identities[unit]
+            return world.pki.expired(identity) if key in world.faults.expired else identity
+
+    def _speak(self, tls: ssl.SSLSocket, name: str, port: Port) -> None:
+        if port.name == "tomcat":
+            serve_http(tls, self._soap, name, self.world.now())
+        elif port.service == SERVICE_TFTP:
+            self._serve_files(tls, name)
+        else:
+            _listen_to_nothing(tls)
+
+    def _with_tls(self, sock: socket.socket, context: ssl.SSLContext, speak: Callable[[ssl.SSLSocket], None]) -> None:
+        sock.settimeout(_PEER_SECONDS)
+        with suppress(ssl.SSLError):
+            tls = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            with self.acceptor.connections.held(tls):
+                tls.do_handshake()
+                speak(tls)
+
+    # Phones.
+
+    def _phone(self, sock: socket.socket) -> None:
+        address = sock.getsockname()[0]
+        with self.world.cluster.lock:
+            phone = self.world.by_address.get(address)
+            credential = None if phone is None else phone.credential
+        if not ip_address(address).is_loopback or phone is None or credential is None or not phone.httpd:
+            # No phone, or one whose web server is off: as if nobody listened.
+            abort(sock)
+            return
+        pem = self.world.pki.phone_pem(phone.certificate_name, credential)
+        context = phone_context(pem, tls10_only=phone.kind.tls10_only)
+        app = phone_app(self.world, phone)
+        self._with_tls(sock, context, lambda tls: serve_http(tls, app, "", self.world.now()))
+
+
+def _listen_to_nothing(sock: socket.socket) -> None:
+    """Take what comes and answer nothing, until the peer leaves or has been silent for long."""
+    sock.settimeout(_PEER_SECONDS)
+    with suppress(TimeoutError):
+        while sock.recv(4096):
+            pass

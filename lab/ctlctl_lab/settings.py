@@ -1,0 +1,67 @@
+"""The settings file of a lab: everything that the daemon needs to look after it."""
+
+from ctlctl_lab.build import READER
+from ctlctl_lab.dirs import SETTINGS_NAME, LabDir
+from ctlctl_lab.model import SERVICE_TFTP, TOMCAT, Cluster
+from ctlctl_lab.services import PORTS, PortPlan
+
+_HEAD = """\
+# Settings for the simulated cluster in this directory. `ctlctl lab up` writes this file anew at each start.
+# Try: ctlctl --config {path} cluster doctor lab
+"""
+
+
+def settings_text(cluster: Cluster, plan: PortPlan, phones_port: int, path: object) -> str:
+    """Return the settings for a cluster.
+
+    Args:
+        cluster: the cluster.
+        plan: port numbers.
+        phones_port: number of the phones' port.
+        path: where the file will be, for its own first lines.
+    """
+    publisher = cluster.publisher
+    lines = [
+        _HEAD.format(path=path),
+        "[clusters.lab]",
+        "lab = true",
+        'timezone = "UTC"',
+        "",
+        "[clusters.lab.axl]",
+        f'host = "{publisher.address}"',
+        f"port = {plan.number(PORTS['tomcat'])}",
+        f'username = "{READER}"',
+        'password_file = "secrets/axl.password"',
+        f'tls_pin = "{publisher.identities[TOMCAT].pin}"',
+        'version = "auto"',
+        "",
+        "[clusters.lab.phones]",
+        f"https_port = {phones_port}",
+    ]
+    for node in cluster.nodes.values():
+        # 0 says that the node has no such service.
+        numbers = {
+            port.name: plan.number(port) if port.service is None or port.service in node.services else 0
+            for port in PORTS.values()
+        }
+        ports = ", ".join(f"{name} = {number}" for name, number in numbers.items())
+        lines += [
+            "",
+            "[[clusters.lab.nodes]]",
+            f'name = "{node.name}"',
+            f'host = "{node.address}"',
+            f"tftp = {'true' if SERVICE_TFTP in node.services else 'false'}",
+            f'tls_pin = "{node.identities[TOMCAT].pin}"',
+            f"ports = {{ {ports} }}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def write_settings(directory: LabDir, cluster: Cluster, plan: PortPlan, phones_port: int) -> None:
+    """Write the settings file, whole and with mode 0600.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path = directory.path / SETTINGS_NAME
+    directory.write(SETTINGS_NAME, settings_text(cluster, plan, phones_port, path).encode())

@@ -1,0 +1,54 @@
+"""TLS contexts for what a port presents now: made once for each certificate, kept for as long as it is presented."""
+
+import os
+import ssl
+import warnings
+from functools import lru_cache
+
+from ctlctl_lab.model import Identity
+from ctlctl_lab.pki import certificate_pem, key_pem
+
+#: Contexts of nodes; a dozen nodes with five certificates each, and some generations of them.
+_NODE_CONTEXTS = 256
+#: Contexts of phones; a sweep passes over each once.
+_PHONE_CONTEXTS = 64
+
+
+@lru_cache(maxsize=_NODE_CONTEXTS)
+def node_context(identity: Identity) -> ssl.SSLContext:
+    """Return the context of a node's port: TLS 1.2 and what is newer."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load(context, key_pem(identity.key) + certificate_pem(identity.der))
+    return context
+
+
+@lru_cache(maxsize=_PHONE_CONTEXTS)
+def phone_context(pem: bytes, *, tls10_only: bool) -> ssl.SSLContext:
+    """Return the context of a phone's page.
+
+    Args:
+        pem: its key and certificate.
+        tls10_only: whether it speaks nothing newer than TLS 1.0, as all of the 7900 series.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if tls10_only:
+        # Such phones sign with SHA-1 and small keys, which only the lowest security level admits.
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+    else:
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    _load(context, pem)
+    return context
+
+
+def _load(context: ssl.SSLContext, pem: bytes) -> None:
+    # `ssl` reads keys from files only; this one is memory that no other process can open by a name.
+    descriptor = os.memfd_create("lab", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, pem)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)

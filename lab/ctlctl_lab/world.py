@@ -1,0 +1,312 @@
+"""The living cluster: what operators and services do to it, and what phones do thereupon.
+
+world = build_world(WorldPlan(phones=20), directory, clock)
+world.reset_phone("SEP021AB0000001")
+world.schedule.start()
+"""
+
+from collections import Counter
+from datetime import UTC, datetime
+from functools import lru_cache
+from random import Random
+
+from ctlctl_lab.faults import Faults
+from ctlctl_lab.files import SIGNATURE_PARAMETER, TftpFiles
+from ctlctl_lab.life import Life, Timing
+from ctlctl_lab.model import (
+    CALLMANAGER,
+    CAPF,
+    ITL_RECOVERY,
+    NO_OPERATION,
+    SECURITY_MODE_PARAMETER,
+    STATUS_NONE,
+    STATUS_PENDING,
+    TOMCAT,
+    Cluster,
+    Credential,
+    Identity,
+    Node,
+    Phone,
+)
+from ctlctl_lab.phones import list_key
+from ctlctl_lab.pki import Pki, distinguished_name
+from ctlctl_lab.schedule import Schedule
+from ctlctl_lab.trustheld import HeldList, read_held
+from ctlctl_trust import Kind
+from ctlctl_trust.tlv import Role
+
+
+class World:
+    """A cluster that lives.
+
+    Attributes:
+        cluster: its records.
+        pki: its certificates.
+        faults: what goes wrong.
+        files: what its TFTP nodes serve.
+        schedule: what is about to happen.
+        life: what phones do by themselves.
+        timing: how long things take.
+        random: where chance comes from; seeded.
+        scenario: name of the scenario applied last, or "".
+        generations: (node, unit) -> how often its certificate was made.
+        by_address: phones by their address.
+    """
+
+    def __init__(self, cluster: Cluster, pki: Pki, seed: int = 0) -> None:
+        self.cluster = cluster
+        self.pki = pki
+        self.faults = Faults()
+        self.files = TftpFiles(cluster)
+        self.schedule = Schedule(cluster.clock, cluster.lock)
+        self.timing = Timing()
+        self.life = Life(self)
+        self.seed = seed
+        self.random = Random(seed)  # noqa: S311 - a simulation that can be repeated
+        self.scenario = ""
+        self.generations: dict[tuple[str, str], int] = {}
+        self.by_address: dict[str, Phone] = {}
+        self._read_list = lru_cache(maxsize=256)(self._read_held)
+
+    def now(self) -> float:
+        """Return the instant by the servers' clocks."""
+        return self.cluster.clock.now() + self.faults.clock_offset
+
+    def read_list(self, data: bytes) -> HeldList | None:
+        """Read a list as firmware does; what many phones download is read once."""
+        return self._read_list(data)
+
+    def _read_held(self, data: bytes) -> HeldList | None:
+        return read_held(data, datetime.fromtimestamp(self.now(), UTC))
+
+    def tvs_roles(self, key: bytes) -> frozenset[Role]:
+        """Return the roles for which TVS vouches for a key: it knows every certificate the cluster has now."""
+        cluster = self.cluster
+        roles: set[Role] = set()
+        if key in {list_key(each) for each in (cluster.itl_recovery, *cluster.trust.get("Phone-SAST-trust", ()))}:
+            roles.add(Role.SAST)
+        for node in cluster.nodes.values():
+            if key == list_key(node.identities[CALLMANAGER]):
+                roles |= {Role.SAST, Role.CCM_TFTP, Role.TFTP}
+        if key in {list_key(each) for each in cluster.trust.get("CAPF-trust", ()) if each.unit == CAPF}:
+            roles.add(Role.CAPF)
+        return frozenset(roles)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many phones have each RIS status."""
+        with self.cluster.lock:
+            return dict(Counter(phone.status for phone in self.cluster.phones.values()))
+
+    # What operators do to phones.
+
+    def reset_phone(self, name: str) -> None:
+        """Reset a phone.
+
+        Raises:
+            KeyError: there is no such phone.
+        """
+        with self.cluster.lock:
+            self.life.reset(self.cluster.phones[name])
+
+    def apply_phone(self, name: str) -> None:
+        """Let a phone take its configuration anew ("Apply Config").
+
+        Raises:
+            KeyError: there is no such phone.
+        """
+        with self.cluster.lock:
+            self.life.apply(self.cluster.phones[name])
+
+    def reset_all(self) -> None:
+        """Reset every phone of the cluster."""
+        with self.cluster.lock:
+            for name in self.cluster.phones:
+                self.reset_phone(name)
+
+    def order_capf(self, name: str, operation: str, finish_time: str = "", string: str = "") -> None:
+        """Order a CAPF operation; the phone does it at its next reset or apply.
+
+        Raises:
+            KeyError: there is no such phone.
+        """
+        with self.cluster.lock:
+            phone = self.cluster.phones[name]
+            if operation != NO_OPERATION:
+                phone.capf.certificate_status = STATUS_PENDING
+            elif phone.capf.certificate_status == STATUS_PENDING:
+                phone.capf.certificate_status = STATUS_NONE
+            phone.capf.operation = operation
+            phone.capf.finish_time, phone.capf.authentication_string = finish_time, string
+            self.cluster.changes.record("Phone", "u", phone.pkid, "certificateOperation", "certificateStatus")
+
+    def type_string(self, name: str, string: str) -> None:
+        """Type an authentication string into a phone, which then goes to CAPF.
+
+        Raises:
+            KeyError: there is no such phone.
+        """
+        with self.cluster.lock:
+            self.cluster.phones[name].typed = string
+            self.apply_phone(name)
+
+    def erase_lists(self, name: str) -> None:
+        """Erase CTL and ITL by hand, at the phone, which then starts anew.
+
+        Raises:
+            KeyError: there is no such phone.
+        """
+        with self.cluster.lock:
+            phone = self.cluster.phones[name]
+            phone.ctl = phone.itl = None
+            self.reset_phone(name)
+
+    def switch_off(self, name: str) -> None:
+        """Take a phone's power away: it does nothing, and takes no part in anything, until it has it back.
+
+        Raises:
+            KeyError: there is no such phone.
+        """
+        with self.cluster.lock:
+            self.life.switch_off(self.cluster.phones[name])
+
+    def switch_on(self, name: str) -> None:
+        """Give a phone its power back.
+
+        Raises:
+            KeyError: there is no such phone.
+        """
+        with self.cluster.lock:
+            self.life.switch_on(self.cluster.phones[name])
+
+    # What operators do to the cluster.
+
+    def renew(self, unit: str, node: str | None = None) -> None:
+        """Renew a certificate, and restart what uses it; every node's ITL follows, the CTL does not.
+
+        Phones are not reset: the lab behaves as with "Phone Interaction on Certificate Update" set to manual.
+
+        Args:
+            unit: "tomcat", "CallManager", "TVS", "CAPF" or "ITLRecovery".
+            node: name of the node; None for every node that has one. ITLRecovery is the cluster's.
+
+        Raises:
+            KeyError: there is no such node, or it has no such certificate.
+        """
+        with self.cluster.lock:
+            nodes = self.cluster.nodes
+            if unit == ITL_RECOVERY:
+                self.cluster.itl_recovery = self._next(unit, self.cluster.publisher)
+            else:
+                having = [each for each in nodes.values() if unit in each.identities]
+                for each in having if node is None else [nodes[node]]:
+                    self._renew(unit, each)
+                if not having:
+                    raise KeyError(unit)
+            if unit != TOMCAT:
+                # No list names the web server, so that its renewal is nothing to phones.
+                self.files.rebuild_itl(self.now())
+                self.life.wake()
+
+    def _renew(self, unit: str, node: Node) -> None:
+        if unit not in node.identities:
+            raise KeyError(unit)
+        node.identities[unit] = identity = self._next(unit, node)
+        if unit == CAPF:
+            # The old one stays trusted until somebody deletes it: phones still show LSCs it issued.
+            for store in ("CAPF-trust", "CallManager-trust"):
+                self.cluster.trust.setdefault(store, []).append(identity)
+
+    def _next(self, unit: str, node: Node) -> Identity:
+        generation = self.generations.get((node.name, unit), 1) + 1
+        self.generations[node.name, unit] = generation
+        return self.pki.node(unit, node.name, node.address, generation, int(self.now()) // 60 * 60)
+
+    def update_ctl(self) -> None:
+        """Write the CTL anew, as ``utils ctl update CTLFile`` does, tokenless."""
+        with self.cluster.lock:
+            self.files.rebuild_ctl(self.now())
+            self.life.wake()
+
+    def reset_local_key(self, kind: Kind) -> None:
+        """Sign a list with its other anchor, as ``utils ctl reset localkey`` and ``utils itl reset localkey`` do.
+
+        It is the way back when the anchor that signs was renewed and phones cannot ask TVS about it.
+        """
+        with self.cluster.lock:
+            if kind is Kind.CTL:
+                self.files.rebuild_ctl(self.now(), other_anchor=True)
+            else:
+                self.files.rebuild_itl(self.now(), other_anchor=True)
+            self.life.wake()
+
+    def set_security_mode(self, mode: int) -> None:
+        """Set the cluster's security mode, 0 or 1, as ``utils ctl set-cluster`` does."""
+        with self.cluster.lock:
+            self.cluster.service_parameters[SECURITY_MODE_PARAMETER] = str(mode)
+            self.parameter_changed(*SECURITY_MODE_PARAMETER)
+
+    def parameter_changed(self, node: str, service: str, name: str) -> None:
+        """Do what follows from a parameter's new value, once it is in the records.
+
+        A new security mode makes new lists. A new signature algorithm makes new ITLs, and holds for every phone file
+        from then on; a CTL is signed anew only by `update_ctl`. Anything else is read when it is needed.
+
+        Args:
+            node: as in `Cluster.service_parameters`.
+            service: the same.
+            name: the same.
+        """
+        with self.cluster.lock:
+            changed = (node, service, name)
+            if changed not in {SECURITY_MODE_PARAMETER, SIGNATURE_PARAMETER}:
+                return
+            # A cluster that never was in mixed mode has no CTL.
+            if changed == SECURITY_MODE_PARAMETER and (self.cluster.security_mode or self.files.ctl is not None):
+                self.files.rebuild_ctl(self.now())
+            self.files.rebuild_itl(self.now())
+            self.life.wake()
+
+    def distrust(self, store: str, identity: Identity) -> None:
+        """Delete a certificate from a trust store."""
+        with self.cluster.lock:
+            kept = [each for each in self.cluster.trust.get(store, []) if each.der != identity.der]
+            self.cluster.trust[store] = kept
+
+    def node_down(self, name: str) -> None:
+        """Switch a node off; its phones notice when their keep-alives stay unanswered.
+
+        Raises:
+            KeyError: there is no such node.
+        """
+        with self.cluster.lock:
+            self.cluster.nodes[name].up = False
+            self.life.node_is_down(name)
+
+    def node_up(self, name: str) -> None:
+        """Switch a node on; phones that prefer it come back.
+
+        Raises:
+            KeyError: there is no such node.
+        """
+        with self.cluster.lock:
+            self.cluster.nodes[name].up = True
+            self.life.node_is_up(name)
+
+    # What phones do.
+
+    def wake(self) -> None:
+        """Let every phone that is out try again; call it after a fault switch was changed."""
+        with self.cluster.lock:
+            self.life.wake()
+
+    def place(self, phone: Phone) -> None:
+        """Put a phone at once where a reset would bring it; for setting the stage."""
+        with self.cluster.lock:
+            self.life.place(phone)
+
+    def give_lsc(self, phone: Phone, lsc: Credential | None) -> None:
+        """Give a phone an LSC, or take it away, on the phone and in the records."""
+        phone.lsc = lsc
+        phone.lsc_valid_until = 0 if lsc is None else lsc.not_after
+        phone.lsc_issuer_name = None if lsc is None else distinguished_name(lsc.issuer.certificate)
+        phone.lsc_issuer_valid_until = 0 if lsc is None else lsc.issuer.not_after
