@@ -9,7 +9,7 @@ from random import Random
 from ctlctl_lab.capfwork import LSC_DAYS, LSC_DAYS_PARAMETER
 from ctlctl_lab.clock import Clock
 from ctlctl_lab.dirs import LabDir, LabError
-from ctlctl_lab.files import SIGNATURE_PARAMETER
+from ctlctl_lab.files import ROLLBACK_PARAMETER, SIGNATURE_PARAMETER
 from ctlctl_lab.model import (
     AUTHENTICATED,
     BY_LSC,
@@ -199,7 +199,7 @@ def _fill_records(cluster: Cluster) -> None:
     cluster.profiles = {profile.name: profile for profile in _profiles()}
     cluster.service_parameters = {
         SECURITY_MODE_PARAMETER: "1",
-        (ENTERPRISE_NODE, ENTERPRISE_SERVICE, "RollBackToPreGrayback"): "F",
+        ROLLBACK_PARAMETER: "F",
         (ENTERPRISE_NODE, ENTERPRISE_SERVICE, "ClusterID"): "LabCluster",
         (ENTERPRISE_NODE, ENTERPRISE_SERVICE, "AutoRegistrationPhoneProtocol"): "1",
         (ENTERPRISE_NODE, ENTERPRISE_SERVICE, "URILookupPolicy"): "0",

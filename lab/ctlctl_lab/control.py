@@ -92,11 +92,13 @@ class Operator:
     def _fault_set(self, words: Words) -> list[str]:
         name, value = words.get("name", ""), words.get("value", "")
         turn_on(self._world, name, value)
+        self._world.wake()
         return [f"{name} is {shown(self._world, SWITCHES[name]) or 'off'}"]
 
     def _fault_clear(self, words: Words) -> list[str]:
         name = words.get("name") or None
         turn_off(self._world, name)
+        self._world.wake()
         return [f"{name} is off" if name else "every fault is off"]
 
     def _reset(self, words: Words) -> list[str]:

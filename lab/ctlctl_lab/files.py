@@ -30,6 +30,9 @@ from ctlctl_trust.tlv import Role
 #: Enterprise parameter "TFTP File Signature Algorithm"; its internal name is not public, this one is the lab's.
 SIGNATURE_PARAMETER = (ENTERPRISE_NODE, ENTERPRISE_SERVICE, "TFTPFileSignatureAlgorithm")
 
+#: Enterprise parameter "Prepare Cluster for Rollback to pre 8.0": "T" makes ITLs without TFTP and TVS.
+ROLLBACK_PARAMETER = (ENTERPRISE_NODE, ENTERPRISE_SERVICE, "RollBackToPreGrayback")
+
 _LIST_NAME = re.compile(r"(?P<kind>CTL|ITL)(?:File|SEP[0-9A-F]{12})\.tlv")
 _CONFIG_NAME = re.compile(r"(?P<phone>SEP[0-9A-F]{12})\.cnf\.xml(?P<signed>\.sgn)?")
 
@@ -108,12 +111,12 @@ class TftpFiles:
 
     def _build_itl(self, node: Node, now: int, *, other_anchor: bool) -> bytes:
         role = Role.CCM_TFTP if self._cluster.security_mode else Role.TFTP
-        records = [
-            *self._sast(node),
+        servers = [
             _record(role, node, node.identities[CALLMANAGER]),
             *(_record(Role.TVS, each, each.identities[TVS]) for each in self._cluster.nodes.values()),
-            *self._capf(),
         ]
+        blank = self._cluster.service_parameters.get(ROLLBACK_PARAMETER) == "T"
+        records = [*self._sast(node), *([] if blank else servers), *self._capf()]
         return self._sign(Kind.ITL, records, now, self._anchor(node, other=other_anchor))
 
     def _anchor(self, node: Node, *, other: bool) -> Identity:

@@ -6,6 +6,7 @@ The rules of firmware, as far as documents tell them:
   each is signed by a SAST record of its own.
 * A phone with lists takes a new one only when the signer's key is a SAST of the list it holds. In mixed mode the CTL
   it holds is asked first, for the ITL too; then the ITL it holds.
+* A phone whose only list is an ITL that was made blank ("Prepare Cluster for Rollback") has faith again.
 * Else it asks TVS: a node of its CallManager group that presents a certificate the ITL *it holds* names as TVS. TVS
   vouches for what the cluster has now. Phones without Security By Default cannot ask.
 * A configuration must be signed by a CCM+TFTP or TFTP record of a list it holds, or by one TVS vouches for, and with a
@@ -117,15 +118,21 @@ def fetch_lists(world: "World", phone: Phone) -> bool:
         phone.message = "TFTP Timeout"
         return True
     first = phone.ctl is None and phone.itl is None
+    faith = _has_faith(phone)
     ctl = _take_ctl(world, phone, world.files.ctl)
     itl = Taken.ABSENT
     if phone.kind.security_by_default:
-        itl = _take_itl(world, phone, world.files.itl(node), first=first)
+        itl = _take_itl(world, phone, world.files.itl(node), faith=faith)
     if Taken.REFUSED in (ctl, itl) or not _config_trusted(world, phone, node):
         phone.message = TRUST_FAILED
         return False
     phone.message = _told(phone, first=first, new=Taken.NEW in (ctl, itl))
     return True
+
+
+def _has_faith(phone: Phone) -> bool:
+    """Tell whether a phone takes any list: it has none, or nothing but a blank ITL."""
+    return phone.ctl is None and (phone.itl is None or phone.itl.blank)
 
 
 def _told(phone: Phone, *, first: bool, new: bool) -> str:
@@ -151,13 +158,14 @@ def _take_ctl(world: "World", phone: Phone, data: bytes | None) -> Taken:
         return Taken.REFUSED
     # The ITL judges the first CTL: that is how a cluster's phones follow it into mixed mode.
     held = phone.ctl or phone.itl
-    accepted = held is None or new.signer in held.sast or _tvs_knows(world, phone, new.signer, Role.SAST)
+    known = held is not None and (new.signer in held.sast or _tvs_knows(world, phone, new.signer, Role.SAST))
+    accepted = known or _has_faith(phone)
     if accepted:
         phone.ctl = new
     return Taken.NEW if accepted else Taken.REFUSED
 
 
-def _take_itl(world: "World", phone: Phone, data: bytes | None, *, first: bool) -> Taken:
+def _take_itl(world: "World", phone: Phone, data: bytes | None, *, faith: bool) -> Taken:
     if data is None:
         return Taken.ABSENT
     if phone.itl is not None and phone.itl.data == data:
@@ -166,7 +174,7 @@ def _take_itl(world: "World", phone: Phone, data: bytes | None, *, first: bool) 
     if new is None or not _can_read(phone, new.digest):
         return Taken.REFUSED
     held = [each for each in (phone.ctl, phone.itl) if each is not None]
-    accepted = first or any(new.signer in each.sast for each in held) or _tvs_knows(world, phone, new.signer, Role.SAST)
+    accepted = faith or any(new.signer in each.sast for each in held) or _tvs_knows(world, phone, new.signer, Role.SAST)
     if accepted:
         phone.itl = new
     return Taken.NEW if accepted else Taken.REFUSED

@@ -141,7 +141,14 @@ class Pki:
     def _make_phone_certificate(self, name: str, credential: Credential) -> bytes:
         validity = (credential.not_before, credential.not_after)
         key = self.phone_key(credential.key)
-        return _build(name, key, credential.issuer, validity, credential.serial, _PHONE_EXTENSIONS)
+        # What 802.1X and VPN servers ask of an LSC.
+        extensions: Sequence[tuple[x509.ExtensionType, bool]] = (
+            (_usage(encipher=True, sign=False), False),
+            (_PURPOSES, False),
+            (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+            (x509.AuthorityKeyIdentifier.from_issuer_public_key(credential.issuer.key.public_key()), False),
+        )
+        return _build(name, key, credential.issuer, validity, credential.serial, extensions)
 
     def phone_pem(self, name: str, credential: Credential) -> bytes:
         """Return a phone's certificate and key, PEM, for a TLS context."""
@@ -193,11 +200,6 @@ def _usage(*, encipher: bool, sign: bool) -> x509.KeyUsage:
 
 
 _PURPOSES = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
-#: The same for every phone: what 802.1X and VPN servers ask of an LSC.
-_PHONE_EXTENSIONS: Sequence[tuple[x509.ExtensionType, bool]] = (
-    (_usage(encipher=True, sign=False), False),
-    (_PURPOSES, False),
-)
 
 
 def _extensions(

@@ -227,7 +227,12 @@ class Services:
         with self.world.cluster.lock:
             phone = self.world.by_address.get(address)
             credential = None if phone is None else phone.credential
-        if not ip_address(address).is_loopback or phone is None or credential is None or not phone.httpd:
+        if (
+            not ip_address(address).is_loopback
+            or phone is None
+            or credential is None
+            or not (phone.httpd and phone.powered)
+        ):
             # No phone, or one whose web server is off: as if nobody listened.
             abort(sock)
             return

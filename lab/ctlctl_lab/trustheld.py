@@ -38,6 +38,11 @@ class HeldList:
     timestamp: int
 
     @property
+    def blank(self) -> bool:
+        """Whether it names nobody who signs phone files and no TVS, as an ITL does before a rollback to pre 8.0."""
+        return not self.tftp and not self.tvs
+
+    @property
     def md5(self) -> str:
         """MD5 of the file, as phones' pages and `show itl` print it."""
         return hashlib.md5(self.data, usedforsecurity=False).hexdigest()
@@ -58,11 +63,9 @@ def read_held(data: bytes, now: datetime) -> HeldList | None:
         return None
     report = verify_trust_list(data, now)
     signer = report.signer
-    if report.trust_list is None or signer is None or not signer.verified or report.findings.invalid:
-        return None
-    certificate = None if signer.candidate is None else signer.candidate.certificate
+    certificate = None if signer is None or signer.candidate is None else signer.candidate.certificate
     key = None if certificate is None else certificate.list_key
-    if key is None:
+    if key is None or signer is None or report.trust_list is None or report.findings.invalid:
         return None
     return HeldList(
         data,

@@ -11,7 +11,7 @@ from functools import lru_cache
 from random import Random
 
 from ctlctl_lab.faults import Faults
-from ctlctl_lab.files import SIGNATURE_PARAMETER, TftpFiles
+from ctlctl_lab.files import ROLLBACK_PARAMETER, SIGNATURE_PARAMETER, TftpFiles
 from ctlctl_lab.life import Life, Timing
 from ctlctl_lab.model import (
     CALLMANAGER,
@@ -249,7 +249,8 @@ class World:
         """Do what follows from a parameter's new value, once it is in the records.
 
         A new security mode makes new lists. A new signature algorithm makes new ITLs, and holds for every phone file
-        from then on; a CTL is signed anew only by `update_ctl`. Anything else is read when it is needed.
+        from then on; a CTL is signed anew only by `update_ctl`. Preparing for a rollback makes ITLs blank. Anything
+        else is read when it is needed.
 
         Args:
             node: as in `Cluster.service_parameters`.
@@ -258,7 +259,7 @@ class World:
         """
         with self.cluster.lock:
             changed = (node, service, name)
-            if changed not in {SECURITY_MODE_PARAMETER, SIGNATURE_PARAMETER}:
+            if changed not in {SECURITY_MODE_PARAMETER, SIGNATURE_PARAMETER, ROLLBACK_PARAMETER}:
                 return
             # A cluster that never was in mixed mode has no CTL.
             if changed == SECURITY_MODE_PARAMETER and (self.cluster.security_mode or self.files.ctl is not None):

@@ -213,6 +213,14 @@ class TestPhones:
         with pytest.raises(ConnectorError, match=r"reset|refused|closed"):
             probe(phone.address, lab.phones_port, 5, place=Place("lab", phone.name, "TLS"))
 
+    def test_a_phone_that_is_off_takes_no_connection(self, lab: RunningLab) -> None:
+        phone = next(self.phones(lab, old=False))
+        lab.world.switch_off(phone.name)
+        with pytest.raises(ConnectorError, match=r"reset|refused|closed"):
+            probe(phone.address, lab.phones_port, 5, place=Place("lab", phone.name, "TLS"))
+        lab.world.switch_on(phone.name)
+        assert probe(phone.address, lab.phones_port, 5, place=Place("lab", phone.name, "TLS")).leaf
+
     def test_nobody_outside_reaches_the_phones(self, lab: RunningLab) -> None:
         """The socket is bound to device lo, and turns away what this machine sends to its other addresses by lo."""
         done = subprocess.run(

@@ -68,12 +68,16 @@ class HandMadeWorld:
     faults: Faults = field(default_factory=Faults)
     applied: list[str] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
+    parameters: list[tuple[str, str, str]] = field(default_factory=list)
 
     def apply_phone(self, name: str) -> None:
         self.applied.append(name)
 
     def reset_phone(self, name: str) -> None:
         self.restarted.append(name)
+
+    def parameter_changed(self, node: str, service: str, name: str) -> None:
+        self.parameters.append((node, service, name))
 
 
 def _identity(unit: str, name: str, key_name: str) -> Identity:

@@ -149,3 +149,23 @@ def hold_registration(world: World, phone: Phone) -> None:
         assert phone.credential.not_before <= world.now() <= phone.credential.not_after
         trusted = {each.der for each in world.cluster.trust["CallManager-trust"]}
         assert phone.credential.issuer.der in trusted
+
+
+def some_phone(world: World, *, secure: bool = True, tvs: bool = True) -> Phone:
+    """Return the first phone of a kind."""
+    return phones_where(world, lambda phone: is_secure(world, phone) is secure and asks_tvs(phone) is tvs)[0]
+
+
+def reset(world: World, phone: Phone) -> None:
+    """Reset one phone, and wait."""
+    world.reset_phone(phone.name)
+    settle(world)
+
+
+def reset_everything(world: World) -> None:
+    """Reset every phone, wait, and hold what is true of those that register."""
+    world.reset_all()
+    settle(world)
+    for phone in world.cluster.phones.values():
+        if phone.status == REGISTERED:
+            hold_registration(world, phone)

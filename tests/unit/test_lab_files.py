@@ -1,5 +1,7 @@
 """What TFTP nodes of the lab serve is what the trust library, with an anchor, calls valid."""
 
+from hashlib import md5
+
 import pytest
 from lxml import etree
 
@@ -24,6 +26,7 @@ from ctlctl_lab.world import World
 from ctlctl_trust import Code, Kind, TrustAnchors, check_agreement, verify_signed_file, verify_trust_list
 from ctlctl_trust.tlv import Role
 from support.labworld import (
+    BORN,
     OLD_RELEASE,
     SMALL,
     Factory,
@@ -146,6 +149,15 @@ def test_what_there_is_not_is_not_served(world: World) -> None:
     world.files.clear()
     assert world.files.get(node, "CTLFile.tlv") is None
     assert world.files.get(node, "ITLFile.tlv") is None
+
+
+def test_a_held_list_prints_the_sum_that_the_console_prints(world: World) -> None:
+    assert world.files.ctl is not None
+    held = world.read_list(world.files.ctl)
+    assert held is not None
+    assert held.md5 == md5(world.files.ctl, usedforsecurity=False).hexdigest()
+    assert held.timestamp == BORN
+    assert world.read_list(world.files.ctl) is held, "what thousands download is read once"
 
 
 # Configurations.

@@ -2,27 +2,25 @@
 
 import pytest
 
-from ctlctl_lab.build import WorldPlan, profile_name
-from ctlctl_lab.files import SIGNATURE_PARAMETER
+from ctlctl_lab.build import profile_name
+from ctlctl_lab.files import ROLLBACK_PARAMETER, SIGNATURE_PARAMETER
 from ctlctl_lab.model import (
     CALLMANAGER,
     CAPF,
     ENCRYPTED,
     ITL_RECOVERY,
-    NON_SECURE,
     REGISTERED,
-    SERVICE_TFTP,
     SERVICE_TVS,
     TOMCAT,
     TRUST_FAILED,
     TVS,
     UNREGISTERED,
-    Phone,
 )
-from ctlctl_lab.phonemodels import MODELS
-from ctlctl_lab.phones import Refusal, choose_node, tftp_node
+from ctlctl_lab.phones import tftp_node
 from ctlctl_lab.world import World
-from ctlctl_trust import Kind
+from ctlctl_trust import Kind, ListPlan, RecordPlan, SigningIdentity, build_trust_list
+from ctlctl_trust.signature import SHA1
+from ctlctl_trust.tlv import Role
 from support.labworld import (
     OLD_RELEASE,
     PHONES,
@@ -34,7 +32,10 @@ from support.labworld import (
     messages,
     phones_where,
     registered,
+    reset,
+    reset_everything,
     settle,
+    some_phone,
 )
 
 
@@ -46,23 +47,6 @@ def world(tmp_path_factory: Factory) -> World:
 @pytest.fixture
 def old_world(tmp_path_factory: Factory) -> World:
     return lab_world(tmp_path_factory, OLD_RELEASE)
-
-
-def some_phone(world: World, *, secure: bool = True, tvs: bool = True) -> Phone:
-    return phones_where(world, lambda phone: is_secure(world, phone) is secure and asks_tvs(phone) is tvs)[0]
-
-
-def reset(world: World, phone: Phone) -> None:
-    world.reset_phone(phone.name)
-    settle(world)
-
-
-def reset_everything(world: World) -> None:
-    world.reset_all()
-    settle(world)
-    for phone in world.cluster.phones.values():
-        if phone.status == REGISTERED:
-            hold_registration(world, phone)
 
 
 # Leap of faith.
@@ -110,10 +94,17 @@ def test_no_faith_goes_as_far_as_a_broken_list(world: World) -> None:
     assert (phone.status, phone.message, phone.ctl) == (UNREGISTERED, TRUST_FAILED, None)
 
 
-def test_a_list_over_64_kb_is_not_taken(world: World) -> None:
-    assert world.files.ctl is not None
-    assert world.read_list(world.files.ctl) is not None
-    assert world.read_list(world.files.ctl + bytes(65_536)) is None
+def test_a_list_over_64_kb_is_not_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Our own writer would not write it; a cluster with too many certificates does.
+    monkeypatch.setattr("ctlctl_trust.build.PHONE_SIZE_LIMIT", 200_000)
+    anchor = world.cluster.itl_recovery.certificate
+    signer = SigningIdentity.from_key(anchor, world.cluster.itl_recovery.key)
+    servers = [RecordPlan(Role.TVS, node.identities[TVS].certificate) for node in world.cluster.nodes.values()]
+    for repeated, taken in ((10, True), (20, False)):
+        plan = ListPlan(Kind.CTL, [RecordPlan(Role.SAST, anchor), *servers * repeated], int(world.now()), SHA1)
+        data = build_trust_list(plan, signer)
+        assert (len(data) < 65_536) is taken
+        assert (world.read_list(data) is not None) is taken
     assert world.read_list(b"") is None
 
 
@@ -331,136 +322,51 @@ def test_a_parameter_that_is_in_no_list_changes_none(world: World) -> None:
     assert not phone.busy
 
 
-# The file server.
+# Preparing for a rollback.
 
 
-def test_without_files_a_phone_goes_on_with_what_it_holds(world: World) -> None:
-    for node in world.cluster.nodes.values():
-        node.stopped.add(SERVICE_TFTP)
-    phone = some_phone(world)
-    held = phone.ctl, phone.itl
-    reset(world, phone)
-    assert (phone.status, phone.message) == (REGISTERED, "TFTP Timeout")
-    assert (phone.ctl, phone.itl) == held
+def renew_all_anchors(world: World) -> None:
+    for unit in (ITL_RECOVERY, CALLMANAGER, TVS):
+        world.renew(unit)
 
 
-def test_a_phone_asks_the_next_file_server(world: World) -> None:
-    phone = some_phone(world)
-    first = tftp_node(world, phone)
-    assert first is not None
-    world.faults.tftp_stall.add(first.name)
-    second = tftp_node(world, phone)
-    assert second is not None
-    assert second is not first
-    # HTTP alone that is refused leaves TFTP.
-    world.faults.refused.add((second.name, "http"))
-    assert tftp_node(world, phone) is second
-    world.faults.refused.add((second.name, "tftp"))
-    assert tftp_node(world, phone) is None
-    world.faults.tftp_stall.clear()
-    assert tftp_node(world, phone) is first
-
-
-@pytest.mark.parametrize("release", ["new", "old"])
-def test_the_itl_of_another_node_is_taken(release: str, world: World, old_world: World) -> None:
-    cluster = world if release == "new" else old_world
-    first = tftp_node(cluster, some_phone(cluster))
-    assert first is not None
-    cluster.faults.tftp_stall.add(first.name)
-    reset_everything(cluster)
-    assert len(registered(cluster)) == PHONES
-
-
-# Registration.
-
-
-@pytest.mark.parametrize("port", ["sip", "sccp"])
-def test_a_certificate_that_is_not_in_the_ctl_ends_secure_registration(port: str, world: World) -> None:
-    world.faults.swapped.update({(node, port): TOMCAT for node in world.cluster.nodes})
+def prepare_rollback(world: World, value: str) -> None:
+    world.cluster.service_parameters[ROLLBACK_PARAMETER] = value
+    world.parameter_changed(*ROLLBACK_PARAMETER)
     reset_everything(world)
-    protocol = port.upper()
-    lost = phones_where(world, lambda phone: is_secure(world, phone) and phone.protocol == protocol)
-    assert messages(world) == {TRUST_FAILED: len(lost)}
 
 
-def test_a_node_that_refuses_connections_is_passed_over(world: World) -> None:
-    phone = phones_where(world, lambda each: is_secure(world, each) and each.protocol == "SIP")[0]
-    first = phone.node
-    world.faults.refused.add((first, "sip"))
-    reset(world, phone)
-    assert phone.status == REGISTERED
-    assert phone.node != first
-    world.faults.refused.update({(node, "sip") for node in world.cluster.nodes})
-    reset(world, phone)
-    assert (phone.status, phone.message) == (UNREGISTERED, "Unified CM not reachable")
-
-
-def test_one_renewed_node_is_passed_over_while_the_ctl_is_stale(world: World) -> None:
-    phone = some_phone(world)
-    first = phone.node
-    world.renew(CALLMANAGER, first)
-    reset(world, phone)
-    assert phone.status == REGISTERED
-    assert phone.node != first
-    world.update_ctl()
-    reset(world, phone)
-    assert phone.node == first
-
-
-def test_the_lsc_must_be_of_an_issuer_that_is_trusted(world: World) -> None:
-    phone = some_phone(world)
-    assert phone.lsc is not None
-    world.distrust("CallManager-trust", phone.lsc.issuer)
-    assert phone.status == REGISTERED, "who is registered stays so until the next time"
-    reset(world, phone)
-    assert (phone.status, phone.message) == (UNREGISTERED, "Registration Rejected: LSC issuer not trusted")
-
-
-def test_a_renewed_capf_leaves_old_lscs_good(world: World) -> None:
-    world.renew(CAPF)
+def test_a_blank_itl_gives_phones_of_a_non_secure_cluster_their_faith_back(tmp_path_factory: Factory) -> None:
+    world = lab_world(tmp_path_factory, scenario="non-secure")
+    prepare_rollback(world, "T")
+    held = some_phone(world, secure=False).itl
+    assert held is not None
+    assert held.blank
+    assert held.sast
+    renew_all_anchors(world)
+    prepare_rollback(world, "F")
+    assert len(registered(world)) == PHONES
+    held = some_phone(world, secure=False).itl
+    assert held is not None
+    assert not held.blank
+    world.set_security_mode(1)
     reset_everything(world)
     assert len(registered(world)) == PHONES
 
 
-@pytest.mark.parametrize(
-    ("offset", "problem"),
-    [(6 * 365 * 86_400, "LSC expired"), (-3 * 365 * 86_400, "LSC not yet valid")],
-)
-def test_servers_with_a_wrong_clock_refuse_good_certificates(offset: int, problem: str, world: World) -> None:
-    world.faults.clock_offset = offset
+def test_a_blank_itl_strands_phones_that_hold_a_ctl(world: World) -> None:
+    prepare_rollback(world, "T")
+    assert len(registered(world)) == PHONES, "their CTL still names the servers"
+    world.renew(ITL_RECOVERY)
     reset_everything(world)
-    secure = phones_where(world, lambda phone: is_secure(world, phone))
-    assert messages(world) == {f"Registration Rejected: {problem}": len(secure)}
-    world.faults.clock_offset = 0
-    world.wake()
-    settle(world)
+    # TVS would have vouched for it, but no list names a TVS any more.
+    assert messages(world) == {TRUST_FAILED: len(phones_where(world, asks_tvs))}
+
+
+def test_a_phone_with_a_blank_itl_follows_any_cluster_into_mixed_mode(tmp_path_factory: Factory) -> None:
+    world = lab_world(tmp_path_factory, scenario="non-secure")
+    prepare_rollback(world, "T")
+    renew_all_anchors(world)
+    world.set_security_mode(1)
+    reset_everything(world)
     assert len(registered(world)) == PHONES
-
-
-def test_a_secure_phone_without_any_certificate_is_refused(world: World) -> None:
-    phone = some_phone(world)
-    phone.mic = None
-    world.give_lsc(phone, None)
-    assert choose_node(world, phone) == Refusal("Registration Rejected: no certificate")
-
-
-def test_a_phone_of_a_non_secure_profile_needs_no_list(world: World) -> None:
-    phone = some_phone(world, secure=False)
-    phone.ctl = phone.itl = None
-    assert not isinstance(choose_node(world, phone), Refusal)
-    phone.profile = profile_name(phone.kind, phone.protocol, ENCRYPTED)
-    assert choose_node(world, phone) == Refusal(TRUST_FAILED)
-
-
-def test_the_kinds_of_phone_are_those_of_the_documents(tmp_path_factory: Factory) -> None:
-    world = lab_world(tmp_path_factory, WorldPlan(phones=2000))
-    assert {phone.model for phone in world.cluster.phones.values()} == set(MODELS)
-    for phone in world.cluster.phones.values():
-        kind = phone.kind
-        assert kind.tls10_only is not kind.sha512
-        assert kind.security_by_default is (kind.mic is not None)
-        assert phone.extension.isdecimal()
-        assert phone.product == phone.model
-        assert phone.certificate_name.endswith(phone.name)
-        if phone.mic is None:
-            assert world.cluster.profiles[phone.profile].device_security_mode == NON_SECURE

@@ -118,6 +118,14 @@ def test_the_first_lsc_of_a_secure_phone_waits_for_the_string(world: World, phon
     assert outcome(phone) == ended("Upgrade Success")
 
 
+def test_a_phone_that_needs_no_lsc_registers_while_the_string_is_awaited(world: World) -> None:
+    phone = phones_where(world, lambda each: not is_secure(world, each) and each.lsc is None)[0]
+    profile_of(world, phone).authentication_mode = BY_STRING
+    order(world, phone, string=STRING)
+    assert outcome(phone) == (INSTALL, STATUS_PENDING)
+    assert phone.status == REGISTERED
+
+
 @pytest.mark.parametrize(
     ("mode", "store_without", "status"),
     [(BY_LSC, "LSC", "Upgrade Failed: Invalid LSC"), (BY_MIC, "MIC", "Upgrade Failed: Invalid MIC")],

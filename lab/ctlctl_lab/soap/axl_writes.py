@@ -330,6 +330,7 @@ def _update_parameter(world: LabWorld, request: Element) -> str:
         if request.child("value") is not None:
             cluster.service_parameters[node, service, name] = request.value("value") or ""
             cluster.changes.record("ServiceParameter", "u", row.pkid, "value")
+            world.parameter_changed(node, service, name)
         return _braces(row.pkid)
 
 

@@ -22,3 +22,6 @@ class LabWorld(Protocol):
 
     def reset_phone(self, name: str) -> object:
         """Let a phone start anew."""
+
+    def parameter_changed(self, node: str, service: str, name: str) -> object:
+        """Let a new value of a parameter, stored already, take effect."""
