@@ -129,8 +129,8 @@ def _check(world: WorldPlan) -> None:
             inside = False
         if not inside:
             raise LabError(f"{first}: addresses of a lab are in 127.0.0.0/8, and so are those that follow it")
-    if not re.fullmatch(r"1[0-5](\.\d{1,6}){2,4}(-\d{1,6})?", world.version):
-        raise LabError(f"{world.version}: that is no version of CUCM 10 to 15, such as 12.5.1.11900-146")
+    if not re.fullmatch(r"1[1-5](\.\d{1,6}){2,4}(-\d{1,6})?", world.version):
+        raise LabError(f"{world.version}: that is no version of CUCM 11 to 15, such as 12.5.1.11900-146")
 
 
 @contextmanager

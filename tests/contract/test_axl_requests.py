@@ -103,6 +103,7 @@ EVERYTHING: list[Use] = [
     lambda client: client.lsc_columns(),
     lambda client: list(client.phones()),
     lambda client: list(client.phones("SEP%", security_profile="Profile")),
+    lambda client: list(client.phone_names("SEP%")),
     lambda client: client.phone("SEP001122334455"),
     lambda client: client.update_phone("SEP001122334455", PHONE_CHANGE),
     lambda client: client.update_phone("SEP001122334455", PhoneChange()),

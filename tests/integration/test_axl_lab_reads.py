@@ -40,7 +40,8 @@ from ctlctl_lab import model
 from ctlctl_lab.soap import sql_tables
 from ctlctl_lab.soap.certdb import known_certificates
 from support.labhttp import make_world
-from support.soap import Lab, axl_client, lab_server
+from support.soap import axl_client
+from support.soap_lab import Lab, lab_server
 
 PHONES = 60
 NOT_INSTALLED = "SEP001100000002"

@@ -19,7 +19,8 @@ from ctlctl.connectors.ris_ports import (
 from ctlctl.connectors.secret import Secret
 from support.labhttp import NOBODY, make_world
 from support.servers import make_identity
-from support.soap import Lab, check_told, lab_server, ris_client
+from support.soap import check_told, ris_client
+from support.soap_lab import Lab, lab_server
 
 PHONES = 2300
 ONE = "SEP001100000001"
@@ -127,12 +128,12 @@ def test_a_rate_that_stays_used_up_is_given_up(lab: Lab) -> None:
         ("html_next", 1, {ConnectorFault.SERVER_ERROR}),
         # It depends on how the server's TLS ends whether the connection broke or the answer did.
         ("truncate_next", 1, {ConnectorFault.PROTOCOL, ConnectorFault.UNREACHABLE}),
-        ("slow_seconds", 1.5, {ConnectorFault.TIMEOUT}),
+        ("slow_seconds", 3.0, {ConnectorFault.TIMEOUT}),
     ],
 )
 def test_switches_give_the_errors_they_should(lab: Lab, switch: str, value: float, faults: set[ConnectorFault]) -> None:
     setattr(lab.world.faults, switch, value)
-    with ris_client(lab, timeout_seconds=0.5) as client, pytest.raises(RisError) as found:
+    with ris_client(lab, timeout_seconds=1.0) as client, pytest.raises(RisError) as found:
         list(client.devices([ONE]))
     assert found.value.fault in faults
     check_told(found.value, found.value.fault, "RIS")

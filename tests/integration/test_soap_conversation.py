@@ -1,66 +1,45 @@
 """The SOAP client against a server that does what no CUCM should: every error is named, and nothing waits for ever."""
 
-import gzip
+import os
 import pickle
-import zlib
-from collections.abc import Callable
+import resource
+import select
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
-from ctlctl.connectors.axl import AxlClient
 from ctlctl.connectors.axl_ports import AxlError
+from ctlctl.connectors.axl_values import PhoneChange
 from ctlctl.connectors.errors import MAX_DETAIL_CHARACTERS, ConnectorFault
 from ctlctl.connectors.ports import TlsTrust
 from ctlctl.connectors.secret import Secret
-from ctlctl.connectors.soap import SESSION_COOKIE, SoapTransport
+from ctlctl.connectors.soap import SESSION_COOKIE, SoapTransport, is_write
 from support.servers import make_identity
 from support.soap import (
+    DONE,
+    NODES,
     PASSWORD,
     Asked,
     Reply,
+    Use,
     answer,
     axl_client,
     axl_settings,
     check_told,
-    envelope,
     fault,
     html,
+    read,
     routes,
     soap_server,
+    trouble,
+    write,
 )
 
-SHORT = 0.5
-LIMIT = 20_000
-NODES = answer("listProcessNode", "<processNode><name>pub</name></processNode>")
-DONE = answer("applyPhone", "{12345678-90AB-CDEF-1234-567890ABCDEF}")
-
+SHORT = 1.0
 # The servers hold a connection for a minute: a test that waits for that fails.
 pytestmark = pytest.mark.timeout(40)
-
-Use = Callable[[AxlClient], object]
-
-
-def read(client: AxlClient) -> object:
-    return client.nodes()
-
-
-def write(client: AxlClient) -> object:
-    client.apply_phone("SEP001122334455")
-    return None
-
-
-def trouble(reply: Reply, use: Use = read, **settings: object) -> AxlError:
-    """Return the error of one operation that is answered so; everything before it works."""
-    with (
-        soap_server(routes(listProcessNode=reply, applyPhone=reply)) as server,
-        axl_client(server, None, **{"max_wait_seconds": 0} | settings) as client,
-        pytest.raises(AxlError) as found,
-    ):
-        use(client)
-    assert len(server.asked) == 2
-    check_told(found.value, found.value.fault, "AXL")
-    return found.value
-
 
 # Time.
 
@@ -108,7 +87,20 @@ def test_a_node_that_hangs_up_instead_of_answering(use: Use, fault_of: Connector
         assert server.operations[2:] == (["listProcessNode"] * 2 if use is read else ["applyPhone"])
 
 
-def test_a_connection_that_was_closed_meanwhile_is_not_used_for_a_write() -> None:
+def test_a_connection_that_ended_while_it_was_idle_is_not_used_for_a_write() -> None:
+    leaving = Reply(NODES.body, leave=True)
+    with soap_server(routes(listProcessNode=leaving, applyPhone=DONE)) as server, axl_client(server) as client:
+        client.nodes()
+        idle = client._session._client.transport._http._sock
+        assert idle is not None
+        # The end of it is on its way.
+        assert select.select([idle], [], [], 20)[0]
+        client.apply_phone("SEP001122334455")
+        assert server.operations[1:] == ["listProcessNode", "applyPhone"]
+        assert server.connections == 2
+
+
+def test_an_announced_end_of_a_connection_is_heeded() -> None:
     closing = Reply(NODES.body, headers=(("Content-Length", f"{len(NODES.body)}"), ("Connection", "close")))
     with soap_server(routes(listProcessNode=closing, applyPhone=DONE)) as server, axl_client(server) as client:
         for _ in range(3):
@@ -126,6 +118,63 @@ def test_the_pin_is_checked_on_every_connection(tmp_path_factory: pytest.TempPat
             client.nodes()
         check_told(found.value, ConnectorFault.TLS, "AXL")
         assert len(server.asked) == 2
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Allow this process more open files than select() can number, and open them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2000
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        pytest.skip(f"this machine allows {hard} open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
+    try:
+        with ExitStack() as files:
+            for _ in range(1100):
+                files.enter_context(open(os.devnull, "rb"))  # noqa: PTH123 - nothing but a number is wanted
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_files")
+def test_a_process_with_a_thousand_open_files_keeps_its_connection() -> None:
+    with soap_server(routes(listProcessNode=NODES)) as server, axl_client(server) as client:
+        for _ in range(3):
+            client.nodes()
+        assert server.connections == 1
+
+
+# Threads.
+
+
+def test_threads_share_a_client() -> None:
+    def script(asked: Asked) -> Reply:
+        name = asked.text("name")
+        return answer("getPhone", f"<phone><name>{name}</name></phone>")
+
+    with (
+        soap_server(routes(getPhone=script, executeSQLQuery=answer("executeSQLQuery"))) as server,
+        axl_client(server) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        names = [f"SEP{number}" for number in range(60)]
+        assert [phone.name for phone in pool.map(client.phone, names)] == names
+        assert server.operations.count("getCCMVersion") == 1
+        assert server.connections == 1
+
+
+def test_threads_send_a_wrong_password_once() -> None:
+    with (
+        soap_server(lambda _: html(401)) as server,
+        axl_client(server) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        for one in [pool.submit(client.nodes) for _ in range(20)]:
+            with pytest.raises(AxlError) as found:
+                one.result()
+            check_told(found.value, ConnectorFault.CREDENTIALS, "AXL")
+        assert len(server.asked) == 1
 
 
 # Statuses.
@@ -215,77 +264,6 @@ def test_a_cookie_that_could_end_a_header_is_not_sent_back(value: str) -> None:
         assert all("cookie" not in one.headers for one in server.asked)
 
 
-# Size and encoding.
-
-
-def chunked(body: bytes, size: int = 4096) -> Reply:
-    parts = [body[start : start + size] for start in range(0, len(body), size)]
-    framed = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-    return Reply(framed, headers=(("Transfer-Encoding", "chunked"),))
-
-
-def zipped(body: bytes) -> Reply:
-    return Reply(gzip.compress(body), headers=(("Content-Encoding", "gzip"),))
-
-
-@pytest.mark.parametrize("reply", [chunked(NODES.body, 7), zipped(NODES.body)], ids=["chunks", "gzip"])
-def test_other_forms_of_the_same_answer(reply: Reply) -> None:
-    with soap_server(routes(listProcessNode=reply)) as server, axl_client(server) as client:
-        assert [node.name for node in client.nodes()] == ["pub"]
-
-
-HUGE = envelope("x" * (LIMIT + 1))
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        Reply(HUGE),
-        chunked(HUGE),
-        chunked(b"y" * 1_000_000, 1),
-        zipped(HUGE),
-        zipped(bytes(50_000_000)),
-        Reply(headers=(("Content-Length", "9" * 40),)),
-    ],
-    ids=["plain", "chunks", "tiny-chunks", "gzip", "gzip-bomb", "announced"],
-)
-def test_an_answer_over_the_limit(reply: Reply) -> None:
-    error = trouble(reply, max_answer_bytes=LIMIT)
-    assert error.fault is ConnectorFault.TOO_LARGE
-    assert "page_size" in error.advice
-    assert trouble(reply, write, max_answer_bytes=LIMIT).fault is ConnectorFault.UNCERTAIN
-
-
-@pytest.mark.parametrize(
-    ("reply", "words"),
-    [
-        (Reply(NODES.body, headers=(("Content-Length", f"{len(NODES.body) + 5}"),)), "half an answer|broke|ended"),
-        (Reply(NODES.body, headers=(("Content-Length", "12x"),)), "Content-Length"),
-        (Reply(NODES.body, headers=(("Content-Length", "12"), ("Content-Length", "13"))), "Content-Length"),
-        (Reply(NODES.body, headers=(("Content-Encoding", "br"),)), "never asked for"),
-        (Reply(b"no gzip", headers=(("Content-Encoding", "gzip"),)), "damaged"),
-        (Reply(gzip.compress(NODES.body)[:-9], headers=(("Content-Encoding", "gzip"),)), "ended early"),
-        (Reply(zlib.compress(NODES.body), headers=(("Content-Encoding", "gzip"),)), "damaged"),
-        (Reply(b"zz\r\n", headers=(("Transfer-Encoding", "chunked"),)), "answer"),
-        (Reply(raw=b"SSH-2.0-OpenSSH_9.9\r\n"), "not proper HTTP"),
-        (Reply(raw=b"HTTP/1.1 two hundred\r\n\r\n"), "not proper HTTP"),
-        (Reply(raw=b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"), "not proper HTTP"),
-        (Reply(raw=b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n"), "not proper HTTP"),
-        (Reply(raw=b"HTTP/1.1 200 OK\r\n"), "half|broke|ended|empty|no XML"),
-        (Reply(b""), "no XML"),
-        (Reply(b"{}"), "no XML"),
-        (Reply(envelope("")), "empty envelope"),
-        (Reply(b"<a/>"), "no SOAP envelope"),
-        (answer("listPhone"), "something else"),
-    ],
-)
-def test_an_answer_that_is_none(reply: Reply, words: str) -> None:
-    with pytest.raises(AxlError, match=words):
-        raise trouble(reply, timeout_seconds=5.0)
-    assert trouble(reply, timeout_seconds=5.0).fault in {ConnectorFault.PROTOCOL, ConnectorFault.UNREACHABLE}
-    assert trouble(reply, write, timeout_seconds=5.0).fault is ConnectorFault.UNCERTAIN
-
-
 # Words of the server.
 
 
@@ -306,12 +284,44 @@ def test_no_secret_that_a_server_repeats_is_shown() -> None:
         assert (str(again), again.fault, again.code) == (str(found.value), found.value.fault, 5003)
 
 
+def test_nor_is_an_authentication_string_that_is_sent() -> None:
+    digits = "8642097531"
+
+    def echo(asked: Asked) -> Reply:
+        return fault(f"{asked.text('authenticationString')} is no good", 5003)
+
+    with (
+        soap_server(routes(updatePhone=echo, listProcessNode=fault(digits, 5003))) as server,
+        axl_client(server) as client,
+    ):
+        with pytest.raises(AxlError, match=r"\[secret\] is no good") as found:
+            client.update_phone("SEP1", PhoneChange(authentication_string=Secret(digits)))
+        check_told(found.value, ConnectorFault.REFUSED, "AXL", digits)
+        # Only while it is sent: afterwards the same digits are just a number.
+        with pytest.raises(AxlError, match=digits):
+            client.nodes()
+
+
 @pytest.mark.parametrize("length", [10, 100_000])
 def test_the_words_of_a_server_stay_one_short_line(length: int) -> None:
     error = trouble(fault("word\n\t\u202e" * length, 5003))
     assert str(error).isprintable()
     # What is escaped takes more room.
     assert len(str(error)) < 10 * MAX_DETAIL_CHARACTERS
+
+
+# What counts as a change.
+
+
+@pytest.mark.parametrize(
+    ("operation", "changes"),
+    [
+        *((name, False) for name in ("getPhone", "listChange", "executeSQLQuery", "selectCmDeviceExt")),
+        *((name, True) for name in ("updatePhone", "executeSQLUpdate", "doDeviceReset", "wipePhone", "soapDoControl")),
+    ],
+)
+def test_what_is_not_known_to_change_nothing_is_a_change(operation: str, changes: bool) -> None:
+    assert is_write(operation) is changes
 
 
 # What zeep could do and must not.

@@ -4,6 +4,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -297,7 +298,13 @@ class TestSweeping:
             outcomes = sweep(targets, concurrency=20, timeout_seconds=LONG)
             next(outcomes)
             outcomes.close()
-            assert (open_descriptors(), sweeps()) == (inside, [])
+            assert sweeps() == []
+            # The servers of this test close their ends in their own time.
+            for _ in range(200):
+                if open_descriptors() == inside:
+                    break
+                time.sleep(0.05)
+            assert open_descriptors() == inside
         assert open_descriptors() <= before
 
     def test_an_endless_number_of_targets_is_not_run_ahead_of(self, phones: int) -> None:

@@ -335,6 +335,7 @@ def check_ris(reply: Reply) -> None:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     app: SoapApp
 
     def _serve(self) -> None:

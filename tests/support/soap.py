@@ -1,41 +1,32 @@
-"""SOAP servers on loopback, and clients whose time does not pass by itself.
-
-One server says what a test has scripted; the other is the lab's. `python -m support.soap PHONES` serves a large lab in
-a process of its own.
-"""
+"""A SOAP server on loopback that says what a test has scripted, and clients whose time does not pass by itself."""
 
 import atexit
-import hashlib
 import re
 import shutil
 import socket
 import ssl
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import mkdtemp
 from typing import Protocol
 from xml.sax.saxutils import escape
 
+import pytest
 from lxml import etree
 
 from ctlctl.connectors.axl import AxlClient
-from ctlctl.connectors.axl_ports import AxlSettings
+from ctlctl.connectors.axl_ports import AxlError, AxlSettings
 from ctlctl.connectors.errors import ConnectorError, ConnectorFault
 from ctlctl.connectors.ports import TlsTrust
 from ctlctl.connectors.ris import RisClient
 from ctlctl.connectors.ris_ports import RisSettings
 from ctlctl.connectors.secret import Secret
 from ctlctl_lab.clock import ManualClock
-from ctlctl_lab.model import AppAnswer
-from ctlctl_lab.soap import SoapApp
 from support import labhttp
-from support.labhttp import HandMadeWorld, https_server, make_world
 from support.servers import Identity, make_identity
 
 PASSWORD = "correct horse battery"  # noqa: S105 - a test's
@@ -79,6 +70,7 @@ class Reply:
         hang_up: close the connection without a word.
         drip: send the body byte by byte and slowly.
         raw: send these bytes and nothing else, and hang up.
+        leave: hang up after the answer without having said so.
     """
 
     body: bytes = b""
@@ -89,6 +81,7 @@ class Reply:
     hang_up: bool = False
     drip: bool = False
     raw: bytes = b""
+    leave: bool = False
 
     def head(self) -> bytes:
         names = {name.lower() for name, _ in self.headers}
@@ -243,7 +236,7 @@ def _send(server: SoapServer, sock: socket.socket, reply: Reply) -> bool:
         sock.sendall(reply.head() + reply.body)
     sock.settimeout(0.02)
     announced = dict(reply.headers).get("Content-Length", str(len(reply.body)))
-    return announced == str(len(reply.body)) and ("Connection", "close") not in reply.headers
+    return announced == str(len(reply.body)) and ("Connection", "close") not in reply.headers and not reply.leave
 
 
 # What servers say.
@@ -396,88 +389,33 @@ def check_told(error: ConnectorError, fault: ConnectorFault, interface: str, *se
     assert error.__cause__ is None
 
 
-# The lab.
+# One operation that goes wrong.
 
-# Its servers send head and body of an answer one after the other: 40 ms for each answer, with Nagle's algorithm.
-labhttp._Handler.disable_nagle_algorithm = True
+NODES = answer("listProcessNode", "<processNode><name>pub</name></processNode>")
+DONE = answer("applyPhone", "{12345678-90AB-CDEF-1234-567890ABCDEF}")
 
-
-class LabApp(SoapApp):
-    """The lab's services, which note what they are asked."""
-
-    def __init__(self, world: HandMadeWorld) -> None:
-        super().__init__(world)
-        self.asked: list[tuple[str, dict[str, str]]] = []
-
-    def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AppAnswer:
-        self.asked.append((headers.get("soapaction", "").strip('"').rpartition(" ")[2], dict(headers)))
-        return super().__call__(method, path, headers, body)
-
-    @property
-    def operations(self) -> list[str]:
-        return [operation for operation, _ in self.asked]
+Use = Callable[[AxlClient], object]
 
 
-@dataclass
-class Lab:
-    """The lab's services behind HTTPS."""
-
-    world: HandMadeWorld
-    app: LabApp
-    port: int
-    pin: bytes
-    login: tuple[str, str] = (labhttp.ADMIN, labhttp.PASSWORD)
-
-    @property
-    def time(self) -> FakeTime:
-        """A time that the lab and a client share."""
-        clock = self.world.cluster.clock
-        assert isinstance(clock, ManualClock)
-        return FakeTime(lab=clock)
+def read(client: AxlClient) -> object:
+    """Ask for something that can be asked for twice."""
+    return client.nodes()
 
 
-@contextmanager
-def lab_server(world: HandMadeWorld, directory: Path) -> Iterator[Lab]:
-    """Serve a lab."""
-    app = LabApp(world)
-    with https_server(app, directory) as (_, port, certificate):
-        der = ssl.PEM_cert_to_DER_cert(certificate.read_text())
-        yield Lab(world, app, port, hashlib.sha256(der).digest())
+def write(client: AxlClient) -> object:
+    """Change something."""
+    client.apply_phone("SEP001122334455")
+    return None
 
 
-@dataclass(frozen=True)
-class FarLab:
-    """A lab in another process, whose memory and time are not the test's."""
-
-    port: int
-    pin: bytes
-    certificate: Path
-    login: tuple[str, str] = (labhttp.ADMIN, labhttp.PASSWORD)
-
-
-@contextmanager
-def far_lab(phones: int) -> Iterator[FarLab]:
-    """Serve a lab of so many phones in another process."""
-    command = [sys.executable, "-m", "support.soap", str(phones)]
-    tests = Path(__file__).parents[1]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tests) as process:
-        try:
-            assert process.stdout is not None
-            port, pin, certificate = process.stdout.readline().split("\t")
-            yield FarLab(int(port), bytes.fromhex(pin), Path(certificate.strip()))
-        finally:
-            # The end of its input ends it.
-            process.communicate(timeout=_LONG)
-
-
-def _serve_phones(phones: int) -> None:
-    with TemporaryDirectory() as directory, https_server(SoapApp(make_world(phones=phones)), Path(directory)) as found:
-        _, port, certificate = found
-        der = ssl.PEM_cert_to_DER_cert(certificate.read_text())
-        sys.stdout.write(f"{port}\t{hashlib.sha256(der).hexdigest()}\t{certificate}\n")
-        sys.stdout.flush()
-        sys.stdin.read()
-
-
-if __name__ == "__main__":
-    _serve_phones(int(sys.argv[1]))
+def trouble(reply: Reply, use: Use = read, **settings: object) -> AxlError:
+    """Return the error of one operation that is answered so; everything before it works."""
+    with (
+        soap_server(routes(listProcessNode=reply, applyPhone=reply)) as server,
+        axl_client(server, None, **{"max_wait_seconds": 0} | settings) as client,
+        pytest.raises(AxlError) as found,
+    ):
+        use(client)
+    assert len(server.asked) == 2
+    check_told(found.value, found.value.fault, "AXL")
+    return found.value

@@ -61,7 +61,7 @@ class SoapView:
 
     def some_phones(self, limit: int) -> Sequence[str]:
         """Return names of phones: those of the first page."""
-        return [phone.name for phone in islice(self._axl.phones(), limit)]
+        return list(islice(self._axl.phone_names(), limit))
 
     def registrations(self, names: Sequence[str]) -> Registrations:
         """Ask RIS, in one call."""

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 SESSION_COOKIE: Final = "JSESSIONIDSSO"
 _COOKIE_VALUE: Final = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,512}")
 
-# What the names of operations that change something start with.
-_WRITES: Final = ("add", "update", "remove", "apply", "reset", "restart", "do")
+# What the names of operations that change nothing start with; whatever else there is counts as a change.
+_READS: Final = ("get", "list", "executeSQLQuery", "select")
 # What CUCM answers to a schema version that it does not serve, as an HTML page with status 599 (seen on 15).
 _VERSIONS_SERVED: Final = re.compile(r"Supported\s+axl\s+versions\s+are\s+([^<\r\n]+)", re.IGNORECASE)
 # Bytes of an answer in which a page tells what it is.
@@ -52,7 +52,7 @@ _T = TypeVar("_T")
 
 def is_write(operation: str) -> bool:
     """Tell whether an operation changes something; one the node may have seen is never sent again by itself."""
-    return operation.startswith(_WRITES)
+    return not operation.startswith(_READS)
 
 
 def _is_page(content: bytes) -> bool:
@@ -125,6 +125,7 @@ class SoapTransport(Transport):
     def close(self) -> None:
         """Close the connection and forget the session."""
         self._http.close()
+        self.session.close()
         self._cookie = None
 
     @contextmanager
