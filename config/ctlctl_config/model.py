@@ -2,134 +2,30 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Final, Literal, Self
-from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationInfo,
-    field_validator,
-    model_validator,
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+
+from ctlctl_config.base import (
+    CredentialName,
+    FilePath,
+    Host,
+    NodePort,
+    Port,
+    Table,
+    TlsTable,
+    Word,
+    check_timezone,
 )
-
+from ctlctl_config.daemon import ApiSettings, HttpSettings, ScheduleSettings, StoreSettings, ThresholdSettings
 from ctlctl_config.errors import shown
 from ctlctl_config.secretfiles import read_credential, read_secret_file
 
-#: Bytes of a SHA-256 fingerprint.
-_SHA256_BYTES: Final = 32
-#: Characters of a host name (RFC 1035 section 2.3.4).
-_MAX_HOST_CHARACTERS: Final = 253
-_HOST: Final = re.compile(
-    r"[0-9A-Za-z](?:[0-9A-Za-z._-]*[0-9A-Za-z])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[0-9A-Za-z._-]+)?"
-)
-#: Characters of a user's or node's name: the longest that CUCM takes.
-_MAX_WORD_CHARACTERS: Final = 128
-_CREDENTIAL: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _CLUSTER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 
-def _resolved(value: object, info: ValidationInfo) -> object:
-    """Make a path of a text; a relative one counts from the settings file, which stands in the context."""
-    if not isinstance(value, str):
-        return value
-    if not value or "\0" in value:
-        raise ValueError("this is no path")
-    folder = (info.context or {}).get("folder")
-    return Path(folder, value) if folder is not None else Path(value)
-
-
-def _host(text: str) -> str:
-    # Nothing else may reach a resolver or an HTTP header.
-    if len(text) > _MAX_HOST_CHARACTERS or not _HOST.fullmatch(text):
-        raise ValueError("this is no host name or address")
-    return text
-
-
-def _word(text: str) -> str:
-    # HTTP Basic ends a user name at its colon; a blank in a name is always a slip.
-    if not text.isprintable() or not 1 <= len(text) <= _MAX_WORD_CHARACTERS or set(text) & {" ", ":"}:
-        raise ValueError(
-            f"this has a blank, a colon or a control character, or not 1 to {_MAX_WORD_CHARACTERS} of them"
-        )
-    return text
-
-
-def _credential_name(text: str) -> str:
-    if not _CREDENTIAL.fullmatch(text):
-        raise ValueError("this is no name of a credential: letters, digits, _, - and dots, no path")
-    return text
-
-
-def _pin(text: str) -> str:
-    digits = text.replace(":", "").replace(" ", "")
-    try:
-        pin = bytes.fromhex(digits)
-    except ValueError:
-        raise ValueError("this is no fingerprint in hexadecimal") from None
-    if len(pin) != _SHA256_BYTES:
-        raise ValueError(f"a SHA-256 fingerprint has {_SHA256_BYTES} bytes, this has {len(pin)}")
-    return pin.hex(":").upper()
-
-
-def _timezone(text: str) -> str:
-    # UTC is known without the system's data; ZoneInfo itself refuses what would lead out of its directory.
-    if text != "UTC":
-        try:
-            ZoneInfo(text)
-        except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-            raise ValueError("this machine knows no such time zone") from None
-    return text
-
-
-_FilePath = Annotated[Path, BeforeValidator(_resolved)]
-_Host = Annotated[str, AfterValidator(_host)]
-_Pin = Annotated[str, AfterValidator(_pin)]
-_Port = Annotated[int, Field(ge=1, le=65535)]
-#: A port of a node; 0 says that the node has no such service and is not asked for it.
-_NodePort = Annotated[int, Field(ge=0, le=65535)]
-_Word = Annotated[str, AfterValidator(_word)]
-_CredentialName = Annotated[str, AfterValidator(_credential_name)]
-
-
-class _Table(BaseModel):
-    """A table of the file: nothing unknown in it, nothing converted, nothing changed afterwards.
-
-    Attributes:
-        wanted: what to write where a rule about the whole table is broken.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-    wanted: ClassVar[str] = ""
-
-
-class _TlsTable(_Table):
-    """How a server proves itself: by its own certificate's fingerprint, or by a certificate that vouches for it."""
-
-    tls_pin: _Pin | None = Field(
-        default=None,
-        description="SHA-256 fingerprint of the tomcat certificate",
-        examples=["4F:0A:…:A1"],
-    )
-    tls_ca: _FilePath | None = Field(
-        default=None,
-        description="file with the certificate (PEM) that the server must prove itself by",
-        examples=["tomcat-ca.pem"],
-    )
-
-    @property
-    def pin(self) -> bytes | None:
-        """The fingerprint's bytes."""
-        return None if self.tls_pin is None else bytes.fromhex(self.tls_pin.replace(":", ""))
-
-
-class AxlSettings(_TlsTable):
+class AxlSettings(TlsTable):
     """AXL of one cluster; RIS uses the same host, user and certificate.
 
     Attributes:
@@ -144,13 +40,13 @@ class AxlSettings(_TlsTable):
         page_size: rows asked for at once.
     """
 
-    host: _Host = Field(description="name or address of the publisher", examples=["10.1.1.10"])
-    port: _Port = Field(default=8443, description="TCP port of its web server", examples=[8443])
-    username: _Word = Field(description="application user with the AXL roles", examples=["ctlctl-reader"])
-    password_file: _FilePath | None = Field(
+    host: Host = Field(description="name or address of the publisher", examples=["10.1.1.10"])
+    port: Port = Field(default=8443, description="TCP port of its web server", examples=[8443])
+    username: Word = Field(description="application user with the AXL roles", examples=["ctlctl-reader"])
+    password_file: FilePath | None = Field(
         default=None, description="file with the password, mode 0600", examples=["secrets/hq-axl.password"]
     )
-    password_credential: _CredentialName | None = Field(
+    password_credential: CredentialName | None = Field(
         default=None, description="name of a systemd credential with the password", examples=["hq-axl"]
     )
     version: Literal["auto", "11.5", "12.5", "14.0"] = Field(
@@ -186,7 +82,7 @@ class AxlSettings(_TlsTable):
         return read_credential(self.password_credential or "")
 
 
-class RisSettings(_Table):
+class RisSettings(Table):
     """RIS of one cluster.
 
     Attributes:
@@ -197,23 +93,23 @@ class RisSettings(_Table):
     calls_per_minute: int = Field(default=5, ge=1, le=15, description="calls a minute, 15 at most", examples=[5])
 
 
-class NodePorts(_Table):
+class NodePorts(Table):
     """Ports of one node; 0 for a service that it has not."""
 
-    tftp: _NodePort = Field(default=69, description="TFTP (UDP); 0: not there", examples=[69])
-    http: _NodePort = Field(default=6970, description="TFTP service over HTTP; 0: not there", examples=[6970])
-    https: _NodePort = Field(default=6971, description="TFTP service over HTTPS; 0: not there", examples=[6971])
-    https_fqdn: _NodePort = Field(
+    tftp: NodePort = Field(default=69, description="TFTP (UDP); 0: not there", examples=[69])
+    http: NodePort = Field(default=6970, description="TFTP service over HTTP; 0: not there", examples=[6970])
+    https: NodePort = Field(default=6971, description="TFTP service over HTTPS; 0: not there", examples=[6971])
+    https_fqdn: NodePort = Field(
         default=6972, description="the same, tomcat certificate; 0: not there", examples=[6972]
     )
-    tomcat: _NodePort = Field(default=8443, description="web server; 0: not there", examples=[8443])
-    sip: _NodePort = Field(default=5061, description="SIP over TLS; 0: not there", examples=[5061])
-    sccp: _NodePort = Field(default=2443, description="SCCP over TLS; 0: not there", examples=[2443])
-    tvs: _NodePort = Field(default=2445, description="Trust Verification Service; 0: not there", examples=[2445])
-    capf: _NodePort = Field(default=3804, description="CAPF; 0: not there", examples=[3804])
+    tomcat: NodePort = Field(default=8443, description="web server; 0: not there", examples=[8443])
+    sip: NodePort = Field(default=5061, description="SIP over TLS; 0: not there", examples=[5061])
+    sccp: NodePort = Field(default=2443, description="SCCP over TLS; 0: not there", examples=[2443])
+    tvs: NodePort = Field(default=2445, description="Trust Verification Service; 0: not there", examples=[2445])
+    capf: NodePort = Field(default=3804, description="CAPF; 0: not there", examples=[3804])
 
 
-class NodeSettings(_TlsTable):
+class NodeSettings(TlsTable):
     """One node.
 
     Attributes:
@@ -223,8 +119,8 @@ class NodeSettings(_TlsTable):
         ports: where its services are.
     """
 
-    name: _Word = Field(description="name of the node, as listProcessNode gives it", examples=["cucm-sub1"])
-    host: _Host = Field(description="name or address of the node", examples=["10.1.1.11"])
+    name: Word = Field(description="name of the node, as listProcessNode gives it", examples=["cucm-sub1"])
+    host: Host = Field(description="name or address of the node", examples=["10.1.1.11"])
     tftp: bool = Field(default=False, description="true where the node serves trust lists", examples=[True])
     ports: NodePorts = Field(default=NodePorts(), description="ports that are not CUCM's own", examples=[{"sip": 0}])
 
@@ -237,10 +133,10 @@ class NodeSettings(_TlsTable):
         return self
 
 
-class PhoneSettings(_Table):
+class PhoneSettings(Table):
     """How phones are asked themselves."""
 
-    https_port: _Port = Field(default=443, description="TCP port of the phones' web server", examples=[443])
+    https_port: Port = Field(default=443, description="TCP port of the phones' web server", examples=[443])
     # Phones have tiny CPUs and switches small tables: 20 at once is what auditors of certificates do.
     probe_concurrency: int = Field(default=20, ge=1, le=500, description="phones asked at the same time", examples=[20])
     probe_timeout_seconds: float = Field(
@@ -248,7 +144,7 @@ class PhoneSettings(_Table):
     )
 
 
-class ClusterSettings(_Table):
+class ClusterSettings(Table):
     """One cluster.
 
     Attributes:
@@ -258,10 +154,12 @@ class ClusterSettings(_Table):
         ris: how RIS is used.
         nodes: its nodes.
         phones: how phones are asked.
+        schedule: how often each interface is asked.
+        thresholds: what counts as bad.
     """
 
     lab: bool = Field(default=False, description="true for a simulated cluster only", examples=[True])
-    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+    timezone: Annotated[str, AfterValidator(check_timezone)] = Field(
         description="time zone of the cluster (IANA name)", examples=["Europe/Berlin"]
     )
     axl: AxlSettings = Field(description="how AXL is reached")
@@ -270,6 +168,8 @@ class ClusterSettings(_Table):
         default=(), description="one table for each node"
     )
     phones: PhoneSettings = Field(default=PhoneSettings(), description="how phones are asked")
+    schedule: ScheduleSettings = Field(default=ScheduleSettings(), description="how often it is asked")
+    thresholds: ThresholdSettings = Field(default=ThresholdSettings(), description="what counts as bad")
 
     wanted: ClassVar[str] = "give each node a name of its own"
 
@@ -282,13 +182,19 @@ class ClusterSettings(_Table):
         return self
 
 
-class Settings(_Table):
+class Settings(Table):
     """Everything.
 
     Attributes:
+        http: metrics and health.
+        api: the daemon's socket, and the snapshot beside it.
+        store: where observations are kept.
         clusters: by name.
     """
 
+    http: HttpSettings = Field(default=HttpSettings(), description="metrics and health")
+    api: ApiSettings = Field(default=ApiSettings(), description="the daemon's own socket")
+    store: StoreSettings = Field(default=StoreSettings(), description="where observations are kept")
     clusters: Mapping[str, ClusterSettings] = Field(
         default_factory=lambda: MappingProxyType({}), description="one table for each cluster"
     )
