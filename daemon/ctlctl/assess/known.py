@@ -1,0 +1,254 @@
+"""The cluster's certificates and nodes, read once for all rules.
+
+What is installed says the database first, and where it has no row of a node's unit, what the node's ports present.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from hashlib import sha256
+from typing import Final
+
+from ctlctl.inventory.values import NodeFact, SeenCertificate, Snapshot, Source
+from ctlctl_trust import Certificate, CertificateError, read_certificate
+
+CALLMANAGER: Final = "CallManager"
+CALLMANAGER_ECDSA: Final = "CallManager-ECDSA"
+CAPF: Final = "CAPF"
+TVS: Final = "TVS"
+TOMCAT: Final = "tomcat"
+ITL_RECOVERY: Final = "ITLRecovery"
+
+#: Activated services, as listProcessNodeService spells them.
+SERVICE_CALLMANAGER: Final = "Cisco CallManager"
+SERVICE_TFTP: Final = "Cisco Tftp"
+SERVICE_CAPF: Final = "Cisco Certificate Authority Proxy Function"
+SERVICE_TVS: Final = "Cisco Trust Verification Service"
+
+#: Certificate that belongs on each TLS port, by the port's name in the settings.
+PORT_UNITS: Final[Mapping[str, str]] = {
+    "https": CALLMANAGER,
+    "https_fqdn": TOMCAT,
+    "tomcat": TOMCAT,
+    "sip": CALLMANAGER,
+    "sccp": CALLMANAGER,
+    "tvs": TVS,
+    "capf": CAPF,
+}
+#: Activated service behind each TLS port; the web server runs on every node.
+PORT_SERVICES: Final[Mapping[str, str]] = {
+    "https": SERVICE_TFTP,
+    "https_fqdn": SERVICE_TFTP,
+    "sip": SERVICE_CALLMANAGER,
+    "sccp": SERVICE_CALLMANAGER,
+    "tvs": SERVICE_TVS,
+    "capf": SERVICE_CAPF,
+}
+#: Stores whose certificate named "CAPF-…" is a CAPF of this cluster, of now or of before.
+_CAPF_STORES: Final = frozenset({CAPF, "CAPF-trust", "CallManager-trust"})
+_IM_AND_PRESENCE: Final = "CUCM IM and Presence"
+
+
+def epoch(moment: datetime) -> int:
+    """Return an aware datetime as seconds since 1970."""
+    return int(moment.timestamp())
+
+
+def issuer_name(certificate: Certificate) -> str:
+    """Return the CN of the issuer, or the first value there is, or "(no name)"."""
+    for wanted, value in certificate.issuer:
+        if wanted == "CN":
+            return value
+    return certificate.issuer[0][1] if certificate.issuer else "(no name)"
+
+
+def common_name(text: str | None) -> str | None:
+    """Return the CN of a name as a database prints it, or the text itself where it has none."""
+    if not text:
+        return None
+    for part in text.replace(";", ",").split(","):
+        key, equals, value = part.strip().partition("=")
+        if equals and key.strip().upper() == "CN" and value.strip():
+            return value.strip()
+    return text.strip() or None
+
+
+def same_certificate(one: Certificate, other: Certificate) -> bool:
+    """Tell whether two certificates are one to a phone: issuer, serial number and key are the same."""
+    if one.der == other.der:
+        return True
+    return (one.issuer, one.serial, one.list_key) == (other.issuer, other.serial, other.list_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A certificate that could be read, where it was seen.
+
+    Attributes:
+        fact: where and when.
+        certificate: as read.
+        sha256: lower-case hexadecimal.
+    """
+
+    fact: SeenCertificate
+    certificate: Certificate
+    sha256: str
+
+    @property
+    def from_database(self) -> bool:
+        """Whether the cluster's database has it, else a port presents it."""
+        return self.fact.source is Source.AXL
+
+    @property
+    def is_trusted_only(self) -> bool:
+        """Whether it is in a trust store of the database."""
+        return self.from_database and self.fact.place.endswith("-trust")
+
+    @property
+    def unit(self) -> str:
+        """What it is for; the store's or port's own name where that is not known."""
+        return self.fact.place if self.from_database else PORT_UNITS.get(self.fact.place, self.fact.place)
+
+
+def _folded(node: str) -> str:
+    return node.casefold().rstrip(".")
+
+
+class Known:
+    """What is known of a cluster's certificates and nodes.
+
+    Attributes:
+        seen: certificates that could be read, in the snapshot's order.
+        unreadable: those that could not.
+        major: first number of the release; None where it is not known.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.seen: list[Seen] = []
+        self.unreadable: list[SeenCertificate] = []
+        for fact in snapshot.certificates:
+            try:
+                certificate = read_certificate(fact.der)
+            except CertificateError:
+                self.unreadable.append(fact)
+            else:
+                self.seen.append(Seen(fact, certificate, sha256(fact.der).hexdigest()))
+        self.major = _major(None if snapshot.facts is None else snapshot.facts.version)
+        self._installed: dict[tuple[str, str], Seen] = {}
+        self._presented: dict[tuple[str, str], list[Seen]] = {}
+        for one in self.seen:
+            key = (_folded(one.fact.node), one.unit)
+            if not one.from_database:
+                self._presented.setdefault(key, []).append(one)
+            elif not one.is_trusted_only:
+                held = self._installed.get(key)
+                # An old row may linger while a new one is replicated.
+                if held is None or one.certificate.not_before > held.certificate.not_before:
+                    self._installed[key] = one
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether the cluster is known to be in mixed mode."""
+        return self.security_mode == 1
+
+    @property
+    def security_mode(self) -> int | None:
+        """0 non-secure, 1 mixed, None not known."""
+        return None if self._snapshot.facts is None else self._snapshot.facts.security_mode
+
+    @cached_property
+    def nodes(self) -> tuple[NodeFact, ...]:
+        """The nodes that handle calls; those of IM and Presence stand in no trust list."""
+        return tuple(node for node in self._snapshot.nodes if node.role != _IM_AND_PRESENCE)
+
+    def node(self, name: str) -> NodeFact | None:
+        """Return a node by its name, however it is capitalised."""
+        return self._by_name.get(_folded(name))
+
+    @cached_property
+    def _by_name(self) -> dict[str, NodeFact]:
+        return {_folded(node.name): node for node in self._snapshot.nodes}
+
+    @cached_property
+    def publisher(self) -> NodeFact | None:
+        """The publisher, where it is known."""
+        return next((node for node in self.nodes if node.usage == "Publisher"), None)
+
+    def nodes_running(self, *services: str) -> list[NodeFact]:
+        """Return the nodes on which one of these services is activated."""
+        return [node for node in self.nodes if not node.services.isdisjoint(services)]
+
+    def in_database(self, node: str, unit: str) -> Seen | None:
+        """Return the database's certificate of a node's unit."""
+        found = self._installed.get((_folded(node), unit))
+        if found is not None:
+            return found
+        # The database may have the host's name where the node goes by its full one, or the other way round.
+        short = _folded(node).partition(".")[0]
+        if short.isdecimal():
+            return None
+        others = [
+            one for (name, what), one in self._installed.items() if what == unit and name.partition(".")[0] == short
+        ]
+        return others[0] if len(others) == 1 else None
+
+    def presented(self, node: str, unit: str) -> list[Seen]:
+        """Return what a node's ports of a unit present."""
+        return self._presented.get((_folded(node), unit), [])
+
+    def installed(self, node: str, unit: str) -> Seen | None:
+        """Return a node's certificate of a unit: the database's, else the newest that its ports present."""
+        found = self.in_database(node, unit)
+        if found is not None:
+            return found
+        return max(self.presented(node, unit), key=lambda one: one.certificate.not_before, default=None)
+
+    @cached_property
+    def itl_recovery(self) -> list[Seen]:
+        """The ITLRecovery certificates that are installed: one for the cluster since 12.5, else one a node."""
+        return [one for (_, unit), one in self._installed.items() if unit == ITL_RECOVERY]
+
+    @cached_property
+    def keys(self) -> frozenset[bytes]:
+        """Every key that the cluster knows, trust stores and ports included, as lists spell keys."""
+        return frozenset(one.certificate.list_key for one in self.seen if one.certificate.list_key is not None)
+
+    @cached_property
+    def has_database(self) -> bool:
+        """Whether any row of the database could be read."""
+        return any(one.from_database for one in self.seen)
+
+    @cached_property
+    def by_sha256(self) -> dict[str, Certificate]:
+        """Certificates of the cluster by their fingerprint."""
+        return {one.sha256: one.certificate for one in self.seen}
+
+    @cached_property
+    def capf_generations(self) -> dict[str, Certificate]:
+        """CAPF certificates of now and of before, by fingerprint."""
+        return {
+            one.sha256: one.certificate
+            for one in self.seen
+            if one.unit == CAPF
+            or (one.unit in _CAPF_STORES and one.from_database and one.certificate.common_name.startswith("CAPF-"))
+        }
+
+    @cached_property
+    def capf_now(self) -> list[Seen]:
+        """The CAPF certificates that issue LSCs now."""
+        running = [node.name for node in self.nodes_running(SERVICE_CAPF)]
+        found = [one for name in running if (one := self.installed(name, CAPF)) is not None]
+        return found or [one for (_, unit), one in self._installed.items() if unit == CAPF]
+
+    def stores_of(self, common: str) -> frozenset[str]:
+        """Return the stores of the database that hold a certificate of this name."""
+        return frozenset(
+            one.fact.place for one in self.seen if one.from_database and one.certificate.common_name == common
+        )
+
+
+def _major(version: str | None) -> int | None:
+    first = (version or "").partition(".")[0]
+    return int(first) if first.isascii() and first.isdecimal() and len(first) < 4 else None

@@ -1,0 +1,140 @@
+"""What is said about the sources themselves: failing, refused, stale. Silence is never taken for "ok"."""
+
+from typing import Final
+
+from ctlctl.assess.draft import Findings
+from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
+from ctlctl.assess.words import ago, count, span
+from ctlctl.inventory.values import Fault, Snapshot, Source, SourceState
+
+_NAMES: Final = {
+    Source.AXL: "AXL",
+    Source.RIS: "RIS",
+    Source.TRUST_LISTS: "The trust lists",
+    Source.TLS_PORTS: "The TLS ports",
+    Source.PHONE_TLS: "The phones' certificates",
+}
+_WITHOUT: Final = {
+    Source.AXL: "Which phones there are, what their LSCs are and which certificates are installed is not known.",
+    Source.RIS: "Which phones are registered, and which have taken the newest lists, is not known.",
+    Source.TRUST_LISTS: "Whether phones are served lists that they can trust is not known.",
+    Source.TLS_PORTS: "Whether services present the certificates that are installed is not known.",
+    Source.PHONE_TLS: "What phones really present is not known; the database's word stands alone.",
+}
+#: Sources that every cluster has; a look at the phones themselves may be switched off.
+_ALWAYS: Final = frozenset({Source.AXL, Source.RIS, Source.TRUST_LISTS, Source.TLS_PORTS})
+_SOAP: Final = frozenset({Source.AXL, Source.RIS})
+
+
+def report_sources(snapshot: Snapshot, policy: Policy, now: int, findings: Findings) -> None:
+    """Report sources that cannot be asked, or were not for long.
+
+    Args:
+        snapshot: what is known.
+        policy: when something is stale.
+        now: the instant.
+        findings: where it goes.
+    """
+    for source in Source:
+        state = snapshot.sources.get(source)
+        if state is None:
+            if source in _ALWAYS:
+                _stale(source, None, now, findings)
+            continue
+        if state.fault is not None and not _is_told_elsewhere(source, snapshot):
+            _failing(state, state.fault, policy, now, findings)
+        if _is_stale(state, policy, now):
+            _stale(source, state, now, findings)
+    facts = snapshot.facts
+    if facts is not None and facts.throttled:
+        findings.add(
+            ClusterCode.CLUSTER_BUSY,
+            FindingSeverity.INFO,
+            f"AXL said {count(facts.throttled, 'time', 'times')} in the last round that it is busy.",
+            "Other tools, or operators, wait too; ctld gives way by itself.",
+            f"If it stays: set axl_seconds in [clusters.{findings.cluster}.schedule] higher",
+            count=facts.throttled,
+        )
+
+
+def _is_told_elsewhere(source: Source, snapshot: Snapshot) -> bool:
+    """Tell whether the faults of a source are told one by one, where they happened."""
+    if source is Source.TRUST_LISTS:
+        return any(one.fault is not None for one in snapshot.lists)
+    return source is Source.TLS_PORTS and any(one.fault is not None for one in snapshot.ports)
+
+
+def _is_stale(state: SourceState, policy: Policy, now: int) -> bool:
+    # A success far ahead of the clock has no age that is known: the clock was set back.
+    return state.last_success is None or abs(now - state.last_success) > policy.stale_after
+
+
+def _failing(state: SourceState, fault: Fault, policy: Policy, now: int, findings: Findings) -> None:
+    source = state.source
+    since = now if state.failing_since is None else state.failing_since
+    last = "it never answered" if state.last_success is None else f"last answer {ago(now, state.last_success)}"
+    evidence: dict[str, Json] = {"fault": fault.kind, "since": since, "last_success": state.last_success}
+    doctor = f"ctlctl cluster doctor {findings.cluster}"
+    if fault.kind == "credentials":
+        findings.add(
+            ClusterCode.CREDENTIALS_REFUSED,
+            FindingSeverity.CRITICAL,
+            f"{_NAMES[source]} refuses the user or the password, for {span(now - since)} ({last}).",
+            f"{_WITHOUT[source]} Nothing is tried again before the password's file changes: CUCM locks accounts.",
+            "Check the user, its roles and the password file; then: systemctl reload ctld",
+            doctor,
+            subject=source.value,
+            evidence=evidence,
+        )
+        return
+    if fault.kind == "tls" and source in _SOAP:
+        findings.add(
+            ClusterCode.IDENTITY_CHANGED,
+            FindingSeverity.CRITICAL,
+            f"The server of {_NAMES[source]} does not prove itself, for {span(now - since)} ({last}): "
+            f"{fault.detail.rstrip('.')}.",
+            f"{_WITHOUT[source]} Either tomcat was renewed, or somebody else is answering.",
+            "Compare the fingerprint with the node itself (show cert own tomcat), then write it as tls_pin",
+            doctor,
+            subject=source.value,
+            evidence=evidence,
+        )
+        return
+    if fault.kind == "throttled":
+        findings.add(
+            ClusterCode.CLUSTER_BUSY,
+            FindingSeverity.INFO,
+            f"{_NAMES[source]} {'says' if source in _SOAP else 'say'} to be busy, for {span(now - since)} ({last}).",
+            "Collecting takes longer; phones are not concerned.",
+            "Use fewer tools at the same time, or lower calls_per_minute and page_size in the settings",
+            subject=source.value,
+            evidence=evidence,
+        )
+        return
+    stale = _is_stale(state, policy, now)
+    findings.add(
+        ClusterCode.SOURCE_FAILING,
+        FindingSeverity.UNKNOWN if stale else FindingSeverity.WARNING,
+        f"{_NAMES[source]} cannot be asked, for {span(now - since)} ({last}): {fault.detail.rstrip('.')}.",
+        _WITHOUT[source],
+        *([fault.advice] if fault.advice else []),
+        doctor,
+        subject=source.value,
+        evidence=evidence,
+    )
+
+
+def _stale(source: Source, state: SourceState | None, now: int, findings: Findings) -> None:
+    last = None if state is None else state.last_success
+    said = "has never been asked with success" if last is None else f"last answered {ago(now, last)}"
+    verb = said if source in _SOAP else said.replace("has", "have", 1)
+    findings.add(
+        ClusterCode.SOURCE_STALE,
+        FindingSeverity.UNKNOWN,
+        f"{_NAMES[source]} {verb}.",
+        _WITHOUT[source],
+        f"ctlctl cluster refresh {findings.cluster}",
+        f"ctlctl cluster doctor {findings.cluster}",
+        subject=source.value,
+        evidence={"last_success": last},
+    )

@@ -1,0 +1,231 @@
+"""What each finding about a cluster means for phones, and what to do: `finding explain` and docs/findings.md."""
+
+from ctlctl.assess.model import ClusterCode
+from ctlctl.explanations import Explanation
+
+_NOBODY_KNOWS = "What rests on it is shown as it was at the last answer, with its age; nobody knows how it is now."
+_UPDATE_CTL = (
+    "If ITLRecovery and CallManager have not both changed: `utils ctl update CTLFile` on the publisher, restart Cisco "
+    "Tftp and Cisco CallManager on every node that runs them, and reset phones a batch at a time."
+)
+_RENEW_LSC = "Renew LSCs by CAPF (Install/Upgrade), a batch at a time, and watch registrations between batches."
+
+CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
+    ClusterCode.SOURCE_FAILING: Explanation(
+        "An interface of the cluster cannot be asked: AXL, RIS, the TFTP nodes, TLS ports or the phones.",
+        _NOBODY_KNOWS,
+        "The finding has the error; `ctlctl cluster doctor CLUSTER` tries each interface and says what it lacks.",
+    ),
+    ClusterCode.SOURCE_STALE: Explanation(
+        "An interface has not answered for longer than its facts are good for (6 hours), or was never asked.",
+        _NOBODY_KNOWS,
+        "`ctlctl cluster doctor CLUSTER`, then `ctlctl cluster refresh CLUSTER`.",
+    ),
+    ClusterCode.IDENTITY_CHANGED: Explanation(
+        "The server of AXL and RIS presents another certificate than the one pinned in the settings.",
+        "Its tomcat certificate was renewed, or somebody else answers in its place. Nothing is asked, and no password "
+        "is sent, until that is settled.",
+        "Compare the fingerprint with `show cert own tomcat` on the node itself, then write it as tls_pin.",
+    ),
+    ClusterCode.CREDENTIALS_REFUSED: Explanation(
+        "AXL or RIS refuses the user or the password of the settings.",
+        "Nothing is tried again before the password's file changes, because CUCM locks accounts; until then nothing "
+        "new is known.",
+        "Check the user, its roles and the password file, then `systemctl reload ctld`.",
+    ),
+    ClusterCode.CLUSTER_BUSY: Explanation(
+        "The cluster answered that it is at its limits of AXL or RIS requests.",
+        "Collecting takes longer, and other tools and administrators wait too. Phones are not concerned.",
+        "Use fewer tools at the same time, or ask less often in the settings.",
+    ),
+    ClusterCode.SECURITY_MODE_CHANGED: Explanation(
+        "The cluster went from non-secure to mixed mode or back.",
+        "Phones take it at their next reset: secure profiles work in mixed mode only.",
+        "If nobody meant it, find out who ran `utils ctl set-cluster` before phones are reset.",
+    ),
+    ClusterCode.SECURITY_MODE_UNKNOWN: Explanation(
+        "The enterprise parameter ClusterSecurityMode has no value, or none that is known.",
+        "Whether phones need TLS, and whether there must be a CTL, cannot be told; the CTL is compared with nothing.",
+        "Look at Cluster Security Mode among the enterprise parameters, and at `show ctl` on the publisher.",
+    ),
+    ClusterCode.PROFILES_WITHOUT_MIXED_MODE: Explanation(
+        "Phones have a security profile that says Authenticated or Encrypted, but the cluster is not in mixed mode.",
+        "They register without TLS: their calls are not protected, whatever the profile says.",
+        "Either enable mixed mode (`utils ctl set-cluster mixed-mode`), or give them non-secure profiles.",
+    ),
+    ClusterCode.NODE_NOT_IN_SETTINGS: Explanation(
+        "A node of the cluster, or the trust lists that it serves, is not in the settings.",
+        "Nobody looks at its lists and ports: a stale list there is noticed only by phones.",
+        "Add the node to the settings (`tftp = true` where Cisco Tftp runs), then `systemctl reload ctld`.",
+    ),
+    ClusterCode.NODE_UNKNOWN_TO_CLUSTER: Explanation(
+        "A node of the settings is none that the cluster knows under this name.",
+        "What is seen there is compared with nothing.",
+        "Write the name as System > Server has it, or remove a node that is no more.",
+    ),
+    ClusterCode.PORT_SILENT: Explanation(
+        "A TLS port of a node does not answer, though its service is activated there.",
+        "The node is off, the service is stopped, or a firewall is between; phones that need it go elsewhere or wait.",
+        "`utils service list` on the node, and `ctlctl cluster doctor CLUSTER`.",
+    ),
+    ClusterCode.LIST_INVALID: Explanation(
+        "A trust list that a node serves does not verify: its structure, a record or its signature is wrong.",
+        "Phones refuse it and keep the one they hold, so that nothing that has changed since reaches them.",
+        "`ctlctl verify` on the file says what is wrong. Restart Cisco Tftp on the node (ITL), or run `utils ctl "
+        "update CTLFile` on the publisher (CTL), and fetch it again.",
+    ),
+    ClusterCode.LIST_MISSING: Explanation(
+        "A TFTP node serves no ITL, or no CTL though the cluster is in mixed mode, or an empty file instead.",
+        "Phones get no new list there; one without any trusts whatever it is offered first.",
+        "Restart Cisco Tftp on the node; if the CTL stays away, `utils ctl update CTLFile` on the publisher.",
+    ),
+    ClusterCode.LIST_UNREADABLE: Explanation(
+        "A trust list could not be fetched, or nobody has fetched it yet.",
+        "What phones get there is not known; the list is shown as it was last seen, with its age.",
+        "The finding has the error; `ctlctl cluster doctor CLUSTER` asks the node over HTTP and TFTP.",
+    ),
+    ClusterCode.STALE_CTL: Explanation(
+        "The CTL lacks a certificate that is in use, or has an older one: most often CallManager was renewed and the "
+        "CTL not updated.",
+        "Nothing happens at once. At its next reset a phone in a secure profile rejects the node and does not register "
+        "there.",
+        f"{_UPDATE_CTL} If both have changed, reset nothing: phones would refuse the new CTL.",
+    ),
+    ClusterCode.STALE_ITL: Explanation(
+        "The ITL of a TFTP node lacks that node's CallManager, a TVS, CAPF or its signer as they are installed.",
+        "Phones that load it distrust that node's files, or cannot ask that TVS; the next renewal may lock them out.",
+        "Restart Cisco Tftp on the node; it writes its ITL from the certificates that are installed.",
+    ),
+    ClusterCode.LISTS_DIFFER: Explanation(
+        "TFTP nodes serve different CTLs. There is one for the cluster.",
+        "Which nodes a phone trusts hangs on where it last downloaded.",
+        "Restart Cisco Tftp on the node that serves the older one; check database replication if it stays.",
+    ),
+    ClusterCode.LIST_CONTINUITY_BROKEN: Explanation(
+        "A node serves a list whose signer the list before does not name as SAST, and neither the CTL that phones hold "
+        "nor TVS vouches for it to all of them.",
+        "Phones that hold the list before refuse this one at their next reset: they are locked out until somebody "
+        "erases their lists by hand.",
+        "Reset no phone. Restore the former certificate (DRS) or sign with the anchor that phones know (`utils "
+        "itl reset localkey`, `utils ctl reset localkey`), let phones take that list; change one anchor at a time.",
+    ),
+    ClusterCode.LIST_SURPLUS: Explanation(
+        "A list names a certificate that nobody in the cluster has, or that has no place in such a list.",
+        "Phones trust it too. If its key is gone with a node that is no more, nothing follows from it.",
+        "Find out whose it is; a CTL loses it by `utils ctl update CTLFile`, an ITL by a restart of Cisco Tftp.",
+    ),
+    ClusterCode.LIST_NEAR_SIZE_LIMIT: Explanation(
+        "A list is close to 64 KiB or to 39 certificates.",
+        "Phones fail to load a larger one, and then do not register: one more node may be enough.",
+        "Use multi-server SAN certificates and remove nodes that are no more before the cluster grows.",
+    ),
+    ClusterCode.LIST_NOT_COMPARED: Explanation(
+        "It is not known which certificate is installed somewhere, from AXL or from the port, or which mode holds.",
+        "The list verifies, but whether it is up to date cannot be told. That is not the same as being in order.",
+        "`ctlctl cert list CLUSTER` shows what is known; `ctlctl cluster doctor CLUSTER` says why the rest is not.",
+    ),
+    ClusterCode.CTL_LEFT_OVER: Explanation(
+        "The cluster is not in mixed mode, but serves a CTL of the time when it was.",
+        "Phones that hold it go on checking new ITLs against it.",
+        "None while phones register. Mind it at renewals of ITLRecovery and CallManager.",
+    ),
+    ClusterCode.CTL_TOKEN_SIGNED: Explanation(
+        "The CTL names only hardware tokens (eToken) as signers.",
+        "Without them it cannot be updated, and CUCM supports none from 14 SU3 on. Phones follow to a tokenless CTL by "
+        "asking TVS, which the 7940 and 7960 cannot.",
+        "Plan the move to a tokenless CTL while every phone is registered; erase the CTL by hand on those that stay.",
+    ),
+    ClusterCode.LIST_NOT_TAKEN: Explanation(
+        "Phones have not registered anew since the newest list was first seen, or are not registered: as far as times "
+        "tell, they hold an older one.",
+        "A phone that misses this list and the next may find nobody in its own whom it can still trust.",
+        "Renew no other certificate before they have it. Reset them, and switch on those that are off.",
+    ),
+    ClusterCode.PHONES_ON_MIC: Explanation(
+        "Phones in secure profiles presented their factory certificate (MIC) when they were looked at.",
+        "A MIC cannot be renewed: when it or its CA ends, or the CA is no longer trusted, the phone is out.",
+        "Install LSCs by CAPF before manufacturing CAs are removed from CallManager-trust.",
+    ),
+    ClusterCode.PHONES_MIC_SUSPECTED: Explanation(
+        "AXL knows no LSC of phones in secure profiles, and nobody has seen what they present.",
+        "They live on their MIC, or have an LSC that the database does not know of.",
+        "Switch web access on for some of them, so that they can be looked at, or install LSCs.",
+    ),
+    ClusterCode.PHONES_CREDENTIAL_UNKNOWN: Explanation(
+        "What phones present is not known: the database has no word, or their issuer is neither this cluster's CAPF "
+        "nor a manufacturer.",
+        "They may have an LSC, a MIC or nothing, and it may end tomorrow. It is never taken for good.",
+        "`ctlctl phone list CLUSTER --credential unknown`; an outside CA's certificate belongs in CAPF-trust.",
+    ),
+    ClusterCode.LSC_EXPIRED: Explanation(
+        "LSCs have ended, by their own date or because the CAPF certificate that issued them has.",
+        "A secure phone does not register with it any more; 802.1X and VPN refuse it too.",
+        "Renew by authentication string, null string or MIC: the ended LSC itself proves nothing.",
+    ),
+    ClusterCode.LSC_EXPIRING: Explanation(
+        "LSCs end within 90 days, by their own date or their issuer's, whichever is earlier.",
+        "A secure phone whose LSC has ended does not register any more.",
+        f"{_RENEW_LSC} Check first that the CAPF certificate itself lives long enough.",
+    ),
+    ClusterCode.LSC_CLIFF: Explanation(
+        "More LSCs end in one month than one night can renew, or more than half of all within 45 days.",
+        "LSCs of one campaign end together, and phones whose turn comes too late drop off together.",
+        f"{_RENEW_LSC} Start by the day the finding names, and let the new ends drift apart.",
+    ),
+    ClusterCode.CREDENTIAL_CONTRADICTION: Explanation(
+        "A phone presented something else than AXL knows of it: MIC for LSC, another end, another issuer.",
+        "The database is out of date, or another phone or certificate is in its place.",
+        "`ctlctl phone show CLUSTER NAME`; a CAPF operation makes both agree.",
+    ),
+    ClusterCode.PHONES_UNREGISTERED: Explanation(
+        "More than a tenth of the phones that RIS knows are not registered.",
+        "Nobody can call from them. Soon after a renewal, this is what a lock-out looks like.",
+        "Change and reset nothing more before the cause is known; see the findings about lists and ports.",
+    ),
+    ClusterCode.CERTIFICATE_EXPIRED: Explanation(
+        "A certificate of a node has ended, in the database or as a port presents it.",
+        "What uses it is not trusted: registration, TVS, CAPF or the web services of that node fail.",
+        "Renew it on the node, one kind at a time; after CallManager or CAPF in mixed mode update the CTL.",
+    ),
+    ClusterCode.CERTIFICATE_EXPIRING: Explanation(
+        "A certificate of a node ends within 90 days; within 21 it is critical.",
+        "When it has ended, what uses it is not trusted any more.",
+        "Renew it on the node, never CallManager, TVS and ITLRecovery in one window.",
+    ),
+    ClusterCode.SERVED_DIFFERS: Explanation(
+        "A port presents another certificate than the database says is installed.",
+        "After a renewal the service was not restarted, or somebody else answers. Lists name the installed one, so "
+        "phones that took them do not trust the port.",
+        "Restart the service behind the port; if the certificate is nobody's, find out who answers there.",
+    ),
+    ClusterCode.ANCHORS_EXPIRE_TOGETHER: Explanation(
+        "Two of CallManager, TVS and ITLRecovery of a node end within 30 days of each other, and soon.",
+        "Renewed in one go they lock phones out: their list then names nobody who could vouch for the new ones.",
+        "Renew one kind now, let every phone take the new lists, and only then the next.",
+    ),
+    ClusterCode.CAPF_ENDS_BEFORE_LSCS: Explanation(
+        "A CAPF certificate ends within a year, before LSCs that it issued.",
+        "An LSC is worth nothing once its issuer has ended, so that all these phones drop off on one day.",
+        "Renew CAPF, keep the old certificate in CAPF-trust and CallManager-trust, update the CTL, and renew LSCs.",
+    ),
+    ClusterCode.CAPF_OLD_GENERATION: Explanation(
+        "LSCs of a former CAPF certificate are still in use.",
+        "If that certificate is deleted from CallManager-trust, CallManager refuses these phones.",
+        "Keep it until the LSCs are renewed; on 802.1X and VPN servers too.",
+    ),
+    ClusterCode.CERTIFICATE_UNKNOWN: Explanation(
+        "A certificate that a node must have is known neither from AXL nor from a port, or cannot be read.",
+        "When it ends, and whether lists name it, nobody knows.",
+        "`ctlctl cluster doctor CLUSTER`; `show cert own` on the node shows it.",
+    ),
+    ClusterCode.CAPF_PENDING_STUCK: Explanation(
+        "CAPF operations have been pending for longer than a day.",
+        "What was ordered has not happened, and acts at the phone's next reset.",
+        "Reset phones that are registered, check that CAPF runs on the publisher, or take the order back.",
+    ),
+    ClusterCode.CAPF_FAILED: Explanation(
+        "CAPF's last operation failed for some phones or users.",
+        "They keep the certificate they had; a secure phone without a good LSC is on its MIC, or out.",
+        "Phone Communication Failure: order it again. Invalid LSC or MIC: its issuer is no longer in CAPF-trust.",
+    ),
+}

@@ -1,0 +1,1 @@
+"""What is seen of a cluster: values, and the collectors that ask for them."""

@@ -1,0 +1,1 @@
+"""Where observations and findings are kept."""

@@ -1,0 +1,53 @@
+"""Everything known of a cluster, read at one moment."""
+
+from types import MappingProxyType
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from ctlctl.inventory.values import Phone, Snapshot, Source
+from ctlctl.store.certificates import read_certificates, read_ports
+from ctlctl.store.facts import read_facts, read_mode_changes, read_nodes, read_profiles
+from ctlctl.store.lists import read_lists
+from ctlctl.store.phone_rows import SNAPSHOT_COLUMNS, PhoneReader
+from ctlctl.store.rounds import cluster_id_of, read_sources
+from ctlctl.store.schema import PHONE, PHONE_LOOK
+
+# Rows fetched at a time: all of them would be in memory twice.
+_FETCHED: Final = 1_000
+
+
+def read_snapshot(connection: Connection, cluster: str) -> Snapshot:
+    """Read a snapshot; an empty one for a cluster of which nothing was ever written."""
+    cluster_id = cluster_id_of(connection, cluster)
+    if cluster_id is None:
+        return Snapshot(cluster, None, (), MappingProxyType({}), (), (), 0, (), (), (), ())
+    sources, rounds = read_sources(connection, cluster_id)
+    ports = read_ports(connection, cluster_id)
+    return Snapshot(
+        cluster=cluster,
+        facts=read_facts(connection, cluster_id),
+        mode_changes=read_mode_changes(connection, cluster_id),
+        sources=MappingProxyType(sources),
+        nodes=read_nodes(connection, cluster_id),
+        phones=_read_phones(connection, cluster_id),
+        retired=_count_retired(connection, cluster_id),
+        lists=read_lists(connection, cluster_id, rounds.get(Source.TRUST_LISTS)),
+        certificates=read_certificates(connection, cluster_id, rounds, ports),
+        ports=ports,
+        profiles=read_profiles(connection, cluster_id),
+    )
+
+
+def _read_phones(connection: Connection, cluster_id: int) -> tuple[Phone, ...]:
+    reader = PhoneReader()
+    where = (PHONE.c.cluster_id == cluster_id, PHONE.c.retired_at.is_(None))
+    query = select(*SNAPSHOT_COLUMNS).select_from(PHONE.outerjoin(PHONE_LOOK))
+    query = query.where(*where).order_by(PHONE.c.name)
+    rows = connection.execution_options(yield_per=_FETCHED).execute(query)
+    return tuple([reader.phone(row) for row in rows])
+
+
+def _count_retired(connection: Connection, cluster_id: int) -> int:
+    where = (PHONE.c.cluster_id == cluster_id, PHONE.c.retired_at.is_not(None))
+    return connection.execute(select(func.count()).select_from(PHONE).where(*where)).scalar_one()
