@@ -1,0 +1,1 @@
+"""What Prometheus scrapes: counted when something is assessed, never when it asks."""
