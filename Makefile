@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.ready
 # xdist uses every core; a core-starved machine may set JOBS=1
 JOBS   ?= auto
 
-.PHONY: demo test check unit soak bench lock findings-doc screenshots clean help
+.PHONY: demo demo-lists test check unit soak bench lock findings-doc screenshots clean help
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -19,8 +19,11 @@ $(STAMP): requirements/uv.txt requirements/run.txt requirements/dev.txt pyprojec
 	@$(BIN)/uv pip install --system-certs --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP) ## make an example (good and bad trust lists) and verify it
+demo: $(STAMP) ## the main job: ctld watches a lab cluster, healthy and in trouble
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/demo.py
+
+demo-lists: $(STAMP) ## make trust lists, good and bad, and verify them
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/demo_lists.py
 
 test: $(STAMP) ## set up, then all checks and tests (system packages are installed when root)
 	@sh scripts/system-packages.sh
@@ -47,8 +50,8 @@ lock: $(STAMP) ## write requirements/*.txt anew from pyproject.toml
 findings-doc: $(STAMP) ## write docs/findings.md anew from the catalogue
 	$(BIN)/python scripts/findings_doc.py
 
-screenshots: demo ## draw docs/images anew from what the commands print
+screenshots: demo-lists ## draw docs/images anew from what the commands print
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/screenshot.py
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .coverage .coverage.* dist build demo
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .coverage .coverage.* dist build demo demo-lists

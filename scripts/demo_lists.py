@@ -1,6 +1,6 @@
 """Makes the trust lists of a small cluster, good and bad, with `ctlctl trustlist build`, and verifies them.
 
-Everything is made here and now, keys included, in the directory `demo`; nothing leaves this machine.
+Everything is made here and now, keys included, in the directory `demo-lists`; nothing leaves this machine.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-DEMO = Path("demo")
+DEMO = Path("demo-lists")
 NODES = {"cucm-pub": "192.0.2.10", "cucm-sub1": "192.0.2.11", "cucm-sub2": "192.0.2.12"}
 WIDTH = 80
 
@@ -123,7 +123,7 @@ def main() -> None:
         "\nNow point it at your own: fetch a list from any TFTP node and verify it in one go,\n"
         "  .venv/bin/ctlctl verify tftp://YOUR-TFTP-NODE/CTLFile.tlv\n"
         "  .venv/bin/ctlctl verify http://YOUR-TFTP-NODE:6970/ITLFile.tlv --trust-anchor ITLRecovery.pem\n"
-        "Nothing on the cluster is changed by that. The files of this demo are in the directory `demo`."
+        "Nothing on the cluster is changed by that. The files of this demo are in the directory `demo-lists`."
     )
     if (good, alone, moved, bad) != (0, 0, 1, 1):
         sys.exit("the demo did not end as it should: please report this")

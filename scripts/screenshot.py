@@ -1,4 +1,4 @@
-"""Draws docs/images/*.svg from what the commands really print on a terminal; run after `make demo`."""
+"""Draws docs/images/*.svg from what the commands really print on a terminal; run after `make demo-lists`."""
 
 import io
 import os
@@ -12,8 +12,8 @@ from rich.text import Text
 
 WIDTH = 84
 SHOTS = {
-    "verify": ["ctlctl", "verify", "demo/CTLFile.tlv", "--trust-anchor", "demo/keys/ITLRecovery.pem"],
-    "continuity": ["ctlctl", "verify", "demo/bad/other-cluster.tlv", "--previous", "demo/CTLFile.tlv"],
+    "verify": ["ctlctl", "verify", "demo-lists/CTLFile.tlv", "--trust-anchor", "demo-lists/keys/ITLRecovery.pem"],
+    "continuity": ["ctlctl", "verify", "demo-lists/bad/other-cluster.tlv", "--previous", "demo-lists/CTLFile.tlv"],
 }
 
 

@@ -1,5 +1,7 @@
 """The settings file of a lab: everything that the daemon needs to look after it."""
 
+import socket
+
 from ctlctl_lab.build import READER
 from ctlctl_lab.dirs import SETTINGS_NAME, LabDir
 from ctlctl_lab.model import SERVICE_TFTP, TOMCAT, Cluster
@@ -11,18 +13,33 @@ _HEAD = """\
 """
 
 
-def settings_text(cluster: Cluster, plan: PortPlan, phones_port: int, path: object) -> str:
+#: Seconds between two rounds.
+_SCHEDULE = {"axl": 30, "ris": 30, "lists": 10, "ports": 20, "phones": 60}
+
+
+def settings_text(cluster: Cluster, plan: PortPlan, phones_port: int, http_port: int, path: object) -> str:
     """Return the settings for a cluster.
 
     Args:
         cluster: the cluster.
         plan: port numbers.
         phones_port: number of the phones' port.
+        http_port: where a daemon for this lab serves its metrics.
         path: where the file will be, for its own first lines.
     """
     publisher = cluster.publisher
     lines = [
         _HEAD.format(path=path),
+        "[http]",
+        f'listen = "127.0.0.1:{http_port}"',
+        "",
+        "[api]",
+        'socket = "ctld.sock"',
+        'snapshot = "ctld/snapshot"',
+        "",
+        "[store]",
+        'path = "ctld/ctld.db"',
+        "",
         "[clusters.lab]",
         "lab = true",
         'timezone = "UTC"',
@@ -37,6 +54,10 @@ def settings_text(cluster: Cluster, plan: PortPlan, phones_port: int, path: obje
         "",
         "[clusters.lab.phones]",
         f"https_port = {phones_port}",
+        "",
+        "[clusters.lab.schedule]  # a lab may be asked more often than a cluster",
+        *(f"{name}_seconds = {seconds}" for name, seconds in _SCHEDULE.items()),
+        "phone_rest_seconds = 300",
     ]
     for node in cluster.nodes.values():
         # 0 says that the node has no such service.
@@ -64,4 +85,11 @@ def write_settings(directory: LabDir, cluster: Cluster, plan: PortPlan, phones_p
         OSError: it cannot be written.
     """
     path = directory.path / SETTINGS_NAME
-    directory.write(SETTINGS_NAME, settings_text(cluster, plan, phones_port, path).encode())
+    directory.write(SETTINGS_NAME, settings_text(cluster, plan, phones_port, _free_port(), path).encode())
+
+
+def _free_port() -> int:
+    """Return a port that nobody has now; the daemon says so if somebody has taken it by then."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

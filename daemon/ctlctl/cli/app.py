@@ -5,9 +5,23 @@ import click
 from ctlctl import __version__
 from ctlctl.cli.cluster import cluster
 from ctlctl.cli.finding import finding
+from ctlctl.cli.fleet import (
+    capf,
+    cert,
+    check,
+    cluster_refresh,
+    cluster_status,
+    finding_list,
+    phone,
+    status,
+    trustlist_history,
+    trustlist_list,
+)
 from ctlctl.cli.lab import lab
 from ctlctl.cli.settingsfile import SettingsFile
 from ctlctl.cli.trustlist import trustlist
+from ctlctl.cli.upkeep import config as config_group
+from ctlctl.cli.upkeep import store
 from ctlctl.cli.verify import verify
 
 
@@ -27,8 +41,11 @@ def cli(context: click.Context, config: str | None) -> None:
     context.obj = SettingsFile(config)
 
 
-cli.add_command(verify)
-cli.add_command(trustlist)
-cli.add_command(finding)
-cli.add_command(cluster)
-cli.add_command(lab)
+cluster.add_command(cluster_status)
+cluster.add_command(cluster_refresh)
+trustlist.add_command(trustlist_list)
+trustlist.add_command(trustlist_history)
+finding.add_command(finding_list)
+
+for _command in (status, check, verify, trustlist, cluster, cert, phone, capf, finding, config_group, store, lab):
+    cli.add_command(_command)

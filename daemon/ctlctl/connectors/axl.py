@@ -5,7 +5,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from ctlctl.connectors.axl_ports import START_WRITES_PER_SECOND, AxlSettings
+from ctlctl.connectors.axl_ports import START_WRITES_PER_SECOND, AxlObserver, AxlSettings
 from ctlctl.connectors.axl_readers import bare_pkid
 from ctlctl.connectors.axl_reads import AxlReads
 from ctlctl.connectors.axl_requests import (
@@ -48,19 +48,27 @@ class AxlClient(AxlReads):
     nobody knows whether it was made: read the item, then decide.
     """
 
-    def __init__(self, settings: AxlSettings, *, clock: Clock = time.monotonic, sleep: Sleep = time.sleep) -> None:
+    def __init__(
+        self,
+        settings: AxlSettings,
+        *,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = time.sleep,
+        observer: AxlObserver | None = None,
+    ) -> None:
         """Ask nothing yet.
 
         Args:
             settings: Where and how.
             clock: Seconds that only grow, for the pace of changes.
             sleep: Waits that many seconds.
+            observer: Hears of every request.
 
         Raises:
             AxlError: Host or port cannot be.
         """
         pace = Pace(START_WRITES_PER_SECOND, settings.writes_per_second, clock=clock, sleep=sleep)
-        super().__init__(AxlSession(settings, pace, sleep), settings.parameter_names)
+        super().__init__(AxlSession(settings, pace, sleep, observer), settings.parameter_names)
 
     def __enter__(self) -> Self:
         return self

@@ -121,6 +121,16 @@ class AxlSettings:
             raise ValueError("the user name is empty, or has a colon or a control character")
 
 
+class AxlObserver(Protocol):
+    """Hears of every request, for whoever counts them. Its methods return at once and raise nothing."""
+
+    def axl_request(self, cluster: str, op: str) -> None:
+        """A request was sent."""
+
+    def axl_throttled(self, cluster: str, op: str) -> None:
+        """The cluster said that it is busy."""
+
+
 class AxlReader(Protocol):
     """The port to read a cluster's configuration. Every method raises AxlError, an iterator also while it runs."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
-from ctlctl.connectors.axl_ports import SCHEMA_VERSIONS, AxlError, AxlSettings, SchemaVersion
+from ctlctl.connectors.axl_ports import SCHEMA_VERSIONS, AxlError, AxlObserver, AxlSettings, SchemaVersion
 from ctlctl.connectors.axl_readers import flat
 from ctlctl.connectors.axl_requests import Arguments, wanted_tags
 from ctlctl.connectors.axl_sql import PagedQuery
@@ -60,13 +60,14 @@ class _TooManyRowsError(Exception):
 class AxlSession:
     """Calls AXL operations of one cluster. Threads may share it: they take turns."""
 
-    def __init__(self, settings: AxlSettings, pace: Pace, sleep: Sleep) -> None:
+    def __init__(self, settings: AxlSettings, pace: Pace, sleep: Sleep, observer: AxlObserver | None = None) -> None:
         """Ask nothing yet.
 
         Args:
             settings: Where and how.
             pace: Of writes.
             sleep: Waits that many seconds.
+            observer: Hears of every request.
 
         Raises:
             AxlError: Host or port cannot be.
@@ -74,6 +75,7 @@ class AxlSession:
         self._settings = settings
         self._pace = pace
         self._sleep = sleep
+        self._observer = observer
         self._place = Place(settings.cluster, settings.host, "AXL")
         self._versions = SCHEMA_VERSIONS if settings.version == "auto" else (settings.version,)
         self._client = SoapClient(self._server(), _description(self._versions[0]), AxlError)
@@ -284,8 +286,7 @@ class AxlSession:
                     self._agreed = None
                 if error.fault is not ConnectorFault.THROTTLED:
                     raise
-                if writes:
-                    self._pace.slower()
+                self._heed(operation, writes=writes)
                 wait = next(waits_left, None)
                 if wait is None:
                     self.fail(ConnectorFault.THROTTLED, f"{error.detail}, also after {waited:g} seconds of waiting")
@@ -296,9 +297,18 @@ class AxlSession:
                     self._pace.faster()
                 return result
 
+    def _heed(self, operation: str, *, writes: bool) -> None:
+        """The cluster is busy."""
+        if self._observer is not None:
+            self._observer.axl_throttled(self._settings.cluster, operation)
+        if writes:
+            self._pace.slower()
+
     def _once(
         self, operation: str, arguments: Arguments, read: Callable[[bytes], _T], secrets: tuple[Secret, ...]
     ) -> _T:
+        if self._observer is not None:
+            self._observer.axl_request(self._settings.cluster, operation)
         try:
             return self._client.call(operation, arguments, read, secrets)
         except SoapFaultError as error:

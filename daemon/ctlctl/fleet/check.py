@@ -1,0 +1,63 @@
+"""One line for a monitoring system, in the form and with the codes of the Monitoring Plugins guidelines."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ctlctl.fleet.words import span
+from ctlctl.terminal import printable
+
+_OK, _WARNING, _CRITICAL, _UNKNOWN = 0, 1, 2, 3
+_WORDS: Final = {_OK: "OK", _WARNING: "WARNING", _CRITICAL: "CRITICAL", _UNKNOWN: "UNKNOWN"}
+_CODES: Final = {"critical": _CRITICAL, "warning": _WARNING, "unknown": _UNKNOWN}
+#: Worst first: a known outage outranks what nobody can tell, and that outranks a warning.
+_ORDER: Final = (_CRITICAL, _UNKNOWN, _WARNING, _OK)
+_SOURCE: Final = "axl"
+
+
+def nagios_lines(answer: Mapping[str, Any], *, live: bool) -> tuple[int, list[str]]:
+    """Judge an answer to the question "status".
+
+    Args:
+        answer: the answer.
+        live: whether a running daemon gave it; what a snapshot says is never OK.
+
+    Returns:
+        The code, and the lines: one with performance data, then one for each finding.
+    """
+    found = [
+        (_CODES[one["severity"]], f"{cluster['name']}: {one['code']} {one['subject']}".rstrip(), one["summary"])
+        for cluster in answer["clusters"]
+        for one in cluster["findings"]
+        if one["severity"] in _CODES
+    ]
+    codes = {code for code, _, _ in found}
+    if not live or not answer["clusters"]:
+        codes.add(_UNKNOWN)
+    code = next((one for one in _ORDER if one in codes), _OK)
+    found.sort(key=lambda one: _ORDER.index(one[0]))
+    words = [short for _, short, _ in found] or [_nothing(answer, live=live)]
+    shown = "; ".join(words[:3]) + (f"; and {len(words) - 3} more" if len(words) > 3 else "")
+    lines = [f"{_WORDS[code]} - {printable(shown).replace('|', '/')} | {_figures(answer)}"]
+    lines += [f"{_WORDS[one]}: {printable(f'{short}: {summary}').replace('|', '/')}" for one, short, summary in found]
+    return code, lines
+
+
+def _nothing(answer: Mapping[str, Any], *, live: bool) -> str:
+    if not answer["clusters"]:
+        return "no cluster has been looked at yet"
+    if not live:
+        return "ctld does not run: this is what it knew"
+    oldest = max(
+        answer["at"] - (one["sources"].get(_SOURCE, {}).get("last_success") or 0) for one in answer["clusters"]
+    )
+    return f"{len(answer['clusters'])} clusters, nothing to report, oldest look {span(oldest)} ago"
+
+
+def _figures(answer: Mapping[str, Any]) -> str:
+    phones = sum(cluster["numbers"]["phones"] for cluster in answer["clusters"])
+    counts = dict.fromkeys(_CODES, 0)
+    for cluster in answer["clusters"]:
+        for one in cluster["findings"]:
+            if one["severity"] in counts:
+                counts[one["severity"]] += 1
+    return " ".join([f"phones={phones}", *(f"{severity}={count}" for severity, count in counts.items())])

@@ -1,0 +1,222 @@
+"""What the daemon knows of a cluster as JSON: one document for the cluster, one line for each phone.
+
+Both `ctlctl` and the daemon's socket answer from these, so a snapshot says the same as the daemon did. Instants are
+seconds since 1970-01-01 UTC; null means: not known. Keys may be added, never renamed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from ctlctl.assess.model import CertificateView, Json, ListView, PhoneView
+from ctlctl.inventory.values import CapfProfileFact, Phone, SourceState
+
+if TYPE_CHECKING:
+    from ctlctl.service.hub import ClusterReport
+    from ctlctl.store.values import StoredFinding
+
+SCHEMA: Final = "ctlctl.cluster/1"
+
+
+def cluster_document(report: "ClusterReport") -> dict[str, Json]:
+    """Return everything about a cluster but its phones."""
+    facts, numbers = report.facts, report.assessment.numbers
+    return {
+        "schema": SCHEMA,
+        "name": report.name,
+        "lab": report.lab,
+        "at": report.changed_at,
+        "version": None if facts is None else facts.version,
+        "axl_schema": None if facts is None else facts.schema,
+        "security_mode": None if facts is None else facts.security_mode,
+        "lsc_columns": None if facts is None else facts.lsc_columns,
+        "nodes": [
+            {"name": node.name, "usage": node.usage, "role": node.role, "services": [*sorted(node.services)]}
+            for node in report.nodes
+        ],
+        "sources": {
+            source.value: {**_source(state), "interval": report.intervals.get(source)}
+            for source, state in report.sources.items()
+        },
+        "findings": [finding_document(one) for one in report.findings],
+        "lists": [_list(one) for one in report.assessment.lists],
+        "certificates": [_certificate(one) for one in report.assessment.certificates],
+        "capf_profiles": [_profile(one) for one in report.profiles],
+        "numbers": {
+            "phones": sum(numbers.phones.values()),
+            "retired": numbers.retired,
+            "credentials": _by_first(numbers.phones),
+            "security_modes": _by_second(numbers.phones),
+            "registrations": dict(numbers.registrations),
+            "lsc_expiring": {str(days): count for days, count in numbers.lsc_expiring.items()},
+            "lsc_by_issuer": dict(numbers.lsc_by_issuer),
+            "lsc_by_month": dict(numbers.lsc_by_month),
+            "capf": [
+                {"kind": kind, "status": status, "count": count} for (kind, status), count in numbers.capf.items()
+            ],
+            "not_taken": dict(numbers.not_taken),
+        },
+    }
+
+
+def _by_first(phones: Mapping[tuple[str, str, str], int]) -> dict[str, Json]:
+    found: dict[str, int] = {}
+    for (credential, _, _), count in phones.items():
+        found[credential] = found.get(credential, 0) + count
+    return dict(sorted(found.items()))
+
+
+def _by_second(phones: Mapping[tuple[str, str, str], int]) -> dict[str, Json]:
+    found: dict[str, int] = {}
+    for (_, mode, _), count in phones.items():
+        found[mode] = found.get(mode, 0) + count
+    return dict(sorted(found.items()))
+
+
+def _source(state: SourceState) -> dict[str, Json]:
+    fault = state.fault
+    return {
+        "last_success": state.last_success,
+        "last_attempt": state.last_attempt,
+        "failing_since": state.failing_since,
+        "fault": None if fault is None else {"kind": fault.kind, "detail": fault.detail, "advice": fault.advice},
+    }
+
+
+def finding_document(stored: "StoredFinding") -> dict[str, Json]:
+    """Return one finding."""
+    finding = stored.finding
+    return {
+        "code": finding.code.value,
+        "severity": finding.severity.value,
+        "subject": finding.subject,
+        "summary": finding.summary,
+        "so_what": finding.so_what,
+        "do": list(finding.do),
+        "count": finding.count,
+        "opened_at": stored.opened_at,
+        "updated_at": stored.updated_at,
+        "closed_at": stored.closed_at,
+        "evidence": dict(finding.evidence),
+    }
+
+
+def _list(view: ListView) -> dict[str, Json]:
+    return {
+        "node": view.node,
+        "kind": view.kind,
+        "verdict": view.verdict,
+        "sha256": view.sha256,
+        "size": view.size,
+        "records": view.records,
+        "signed_at": view.signed_at,
+        "signer": view.signer,
+        "first_seen": view.first_seen,
+        "missing": list(view.missing),
+        "surplus": list(view.surplus),
+        "codes": list(view.codes),
+        "continuity": view.continuity,
+        "signature_valid": view.signature_valid,
+    }
+
+
+def _certificate(view: CertificateView) -> dict[str, Json]:
+    return {
+        "node": view.node,
+        "unit": view.unit,
+        "store": view.store,
+        "common_name": view.common_name,
+        "issuer": view.issuer,
+        "serial": view.serial,
+        "key": view.key,
+        "not_before": view.not_before,
+        "not_after": view.not_after,
+        "self_signed": view.self_signed,
+        "client_auth": view.client_auth,
+        "sha256": view.sha256,
+        "sources": [source.value for source in view.sources],
+        "served": view.served,
+    }
+
+
+def _profile(profile: CapfProfileFact) -> dict[str, Json]:
+    return {
+        "kind": profile.kind,
+        "user": profile.user,
+        "instance_id": profile.instance_id,
+        "operation": profile.operation,
+        "status": profile.status,
+        "finish_time": profile.finish_time,
+        "since": profile.since,
+    }
+
+
+def phone_documents(phones: Sequence[Phone], views: Sequence[PhoneView]) -> Iterator[dict[str, Json]]:
+    """Give one document for each phone.
+
+    A source's own time stands in the cluster's document, so that a phone about which nothing new was said stays the
+    same to the byte.
+
+    Args:
+        phones: of a snapshot.
+        views: of its assessment, in the same order.
+    """
+    for phone, view in zip(phones, views, strict=True):
+        yield phone_document(phone, view)
+
+
+def phone_document(phone: Phone, view: PhoneView) -> dict[str, Json]:
+    """Return one phone."""
+    config, registration, probe, credential = phone.config, phone.registration, phone.probe, view.credential
+    return {
+        "name": config.name,
+        "description": config.description,
+        "model": config.model,
+        "family": view.model_family,
+        "protocol": config.protocol,
+        "device_pool": config.device_pool,
+        "security_profile": config.security_profile,
+        "security_mode": config.security_mode,
+        "authentication_mode": config.authentication_mode,
+        "credential": credential.state.value,
+        "credential_source": None if credential.source is None else credential.source.value,
+        "credential_ends": credential.ends,
+        "credential_issuer": credential.issuer,
+        "confirmed_by": None if credential.confirmed_by is None else credential.confirmed_by.value,
+        "contradiction": credential.contradiction,
+        "mic_ends": credential.mic_ends,
+        "lsc_valid_until": config.lsc_valid_until,
+        "lsc_issuer": config.lsc_issuer,
+        "lsc_issuer_valid_until": config.lsc_issuer_valid_until,
+        "capf_operation": config.capf_operation,
+        "capf_status": config.capf_status,
+        "capf_finish_time": config.capf_finish_time,
+        "capf_since": phone.capf_since,
+        "not_taken": [*sorted(view.list_not_taken)],
+        "first_seen": phone.first_seen,
+        "changed_at": phone.changed_at,
+        "registration": None
+        if registration is None
+        else {
+            "status": registration.status,
+            "reason": registration.reason,
+            "changed_at": registration.changed_at,
+            "node": registration.node,
+            "address": registration.address,
+            "httpd": registration.httpd,
+            "load": registration.load,
+        },
+        "probe": None
+        if probe is None
+        else {
+            "at": probe.at,
+            "fault": probe.fault,
+            "subject": probe.subject_cn,
+            "issuer": probe.issuer_cn,
+            "issuer_verified": probe.issuer_sha256 is not None,
+            "serial": probe.serial,
+            "not_after": probe.not_after,
+            "sha256": probe.sha256,
+            "tls_version": probe.tls_version,
+        },
+        "last_probe_fault": phone.last_probe_fault,
+    }

@@ -1,0 +1,167 @@
+"""What the commands about the fleet do, from the question to output and exit code."""
+
+import sys
+from collections.abc import Mapping
+from json import dumps
+from pathlib import Path
+from typing import Any, Final
+
+from ctlctl.fleet.check import nagios_lines
+from ctlctl.fleet.client import AskError, Told, ask_fleet
+from ctlctl.fleet.statustext import phone_lines, status_lines
+from ctlctl.fleet.tables import csv_text, table_lines
+from ctlctl.fleet.words import plural
+from ctlctl.terminal import printable, say, wants_colour
+from ctlctl_config import Settings, SettingsError, load_settings
+
+_NOT_WELL: Final = 1
+_UNDECIDED: Final = 3
+_DENIED: Final = 4
+#: Exit codes of monitoring plugins.
+_NAGIOS_UNKNOWN: Final = 3
+
+
+def _ask(path: Path, ask: str, words: Mapping[str, str]) -> Told:
+    """Ask as the settings say, and say on stderr where the answer is from when it is not from a running daemon.
+
+    Raises:
+        AskError: there is no answer.
+    """
+    settings = _settings(path)
+    told = ask_fleet(settings.api.socket, settings.api.snapshot, ask, words)
+    if not told.live:
+        say(f"{told.why_not}. From the snapshot that it left:")
+    return told
+
+
+def _settings(path: Path) -> Settings:
+    try:
+        return load_settings(path)
+    except SettingsError as error:
+        if _denied(path):
+            raise AskError(_DENIED, f"{error}; the group ctlctl may read the system's settings, and ask ctld") from None
+        raise AskError(_UNDECIDED, str(error)) from None
+
+
+def _denied(path: Path) -> bool:
+    try:
+        with open(path, "rb"):
+            return False
+    except OSError as error:
+        return isinstance(error, PermissionError)
+
+
+def _failed(error: AskError) -> int:
+    for line in str(error).splitlines():
+        say(line)
+    return error.code
+
+
+def run_status(path: Path, words: Mapping[str, str], output: str, *, everything: bool) -> int:
+    """Print what is wrong, worst first; return 0, or 3 when nobody can tell."""
+    try:
+        told = _ask(path, "status", words)
+    except AskError as error:
+        return _failed(error)
+    if output == "json":
+        print(dumps({**told.answer, "live": told.live}, indent=1, ensure_ascii=False))
+        return 0
+    if not told.answer["clusters"]:
+        say(f"no cluster has been looked at yet; {path} names those that are watched")
+    for line in status_lines(told.answer, colour=wants_colour(sys.stdout), everything=everything):
+        print(line)
+    return 0
+
+
+def run_list(path: Path, ask: str, words: Mapping[str, str], output: str) -> int:
+    """Print a list as a table, CSV or JSON; return 0, or the exit code of the error."""
+    try:
+        told = _ask(path, ask, words)
+    except AskError as error:
+        return _failed(error)
+    rows: list[dict[str, Any]] = told.answer["rows"]
+    if output == "json":
+        print(dumps({**told.answer, "live": told.live}, indent=1, ensure_ascii=False))
+    elif output == "csv":
+        sys.stdout.write(csv_text(ask, rows))
+    else:
+        for line in _head(told.answer):
+            print(line)
+        for line in table_lines(ask, rows, told.answer["at"]):
+            print(line)
+        total = told.answer["total"]
+        more = f" of {total:,}" if total > len(rows) else ""
+        say(f"{plural(len(rows), 'row')}{more}")
+    return 0
+
+
+def _head(answer: Mapping[str, Any]) -> list[str]:
+    """Return what stands above a table: for CAPF, how many phones have which status."""
+    counts = answer.get("counts")
+    if not counts:
+        return []
+    return [
+        *(f"{one['cluster']}  {one['kind']:<8} {one['count']:>7,}  {printable(one['status'])}" for one in counts),
+        "",
+    ]
+
+
+def run_phone(path: Path, words: Mapping[str, str], output: str) -> int:
+    """Print everything about one phone; return 0, or the exit code of the error."""
+    try:
+        told = _ask(path, "phone-show", words)
+    except AskError as error:
+        return _failed(error)
+    if output == "json":
+        print(dumps({**told.answer, "live": told.live}, indent=1, ensure_ascii=False))
+        return 0
+    for line in phone_lines(told.answer, colour=wants_colour(sys.stdout)):
+        print(line)
+    return 0
+
+
+def run_cluster(path: Path, name: str, output: str) -> int:
+    """Print everything about one cluster but its phones; return 0, or the exit code of the error."""
+    if output == "text":
+        return run_status(path, {"cluster": name}, output, everything=True)
+    try:
+        told = _ask(path, "cluster-status", {"cluster": name})
+    except AskError as error:
+        return _failed(error)
+    print(dumps({**told.answer, "live": told.live}, indent=1, ensure_ascii=False))
+    return 0
+
+
+def run_refresh(path: Path, words: Mapping[str, str], output: str) -> int:
+    """Have the daemon ask a cluster now; return 0 if every source answered, 3 if one did not."""
+    try:
+        told = _ask(path, "refresh", words)
+    except AskError as error:
+        return _failed(error)
+    rounds = told.answer["rounds"]
+    if output == "json":
+        print(dumps(told.answer, indent=1, ensure_ascii=False))
+    else:
+        for one in rounds:
+            fault = one["fault"]
+            print(f"{one['source']:<12} {'ok' if fault is None else 'FAIL  ' + printable(fault['detail'])}")
+            if fault is not None and fault["advice"]:
+                print(f"{'':<12} → {printable(fault['advice'])}")
+    return _UNDECIDED if any(one["fault"] for one in rounds) else 0
+
+
+def run_check(path: Path, words: Mapping[str, str], style: str) -> int:
+    """Judge in one word; return 0, 1 or 3, or with style "nagios" the codes of monitoring plugins."""
+    try:
+        told = _ask(path, "status", words)
+    except AskError as error:
+        if style != "nagios":
+            return _failed(error)
+        print(f"UNKNOWN - {' '.join(str(error).split())}")
+        return _NAGIOS_UNKNOWN
+    code, lines = nagios_lines(told.answer, live=told.live)
+    for line in lines:
+        print(line)
+    if style == "nagios":
+        return code
+    return {0: 0, 1: _NOT_WELL, 2: _NOT_WELL}.get(code, _UNDECIDED)

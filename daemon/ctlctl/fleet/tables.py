@@ -1,0 +1,163 @@
+"""Lists as tables for people, and as CSV; JSON is the answer itself."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from ctlctl.fleet.words import ago, day, left
+from ctlctl.terminal import printable
+
+Row = Mapping[str, Any]
+
+
+class Column(NamedTuple):
+    """A column.
+
+    Attributes:
+        title: its heading, and the key in CSV.
+        text: makes the cell for a person of a row and the instant of the answer.
+        raw: makes the cell of the CSV; None for the row's value under the title.
+    """
+
+    title: str
+    text: Callable[[Row, float], str]
+    raw: Callable[[Row], object] | None = None
+
+
+def _plain(key: str, title: str = "") -> Column:
+    return Column(title or key, lambda row, _: _word(row.get(key)), lambda row: row.get(key))
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _in(part: str, key: str, title: str = "") -> Column:
+    """A value inside a table of the row that may be missing as a whole."""
+
+    def found(row: Row) -> object:
+        return (row.get(part) or {}).get(key)
+
+    return Column(title or key, lambda row, _: _word(found(row)), found)
+
+
+def _ends(key: str, title: str = "ends") -> Column:
+    return Column(
+        title,
+        lambda row, now: f"{day(row[key])} ({left(row[key], now)})" if row[key] else "unknown",
+        lambda row: row[key],
+    )
+
+
+def _since(key: str, title: str) -> Column:
+    return Column(title, lambda row, now: ago(row.get(key), now), lambda row: row.get(key))
+
+
+#: Columns by question.
+COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
+    "cert-list": (
+        _plain("cluster"),
+        _plain("node"),
+        _plain("unit"),
+        _plain("common_name", "subject"),
+        _plain("issuer"),
+        _plain("key"),
+        _ends("not_after"),
+        Column(
+            "served",
+            lambda row, _: {True: "yes", False: "NO", None: "unknown"}[row["served"]],
+            lambda row: row["served"],
+        ),
+        _plain("serial"),
+    ),
+    "trustlist-list": (
+        _plain("cluster"),
+        _plain("node"),
+        _plain("kind"),
+        _plain("verdict"),
+        _plain("size"),
+        _plain("records"),
+        _plain("signer"),
+        Column("signed", lambda row, _: day(row["signed_at"]), lambda row: row["signed_at"]),
+        _since("first_seen", "first seen"),
+        _plain("missing"),
+        Column("sha256", lambda row, _: (row["sha256"] or "")[:12], lambda row: row["sha256"]),
+    ),
+    "trustlist-history": (
+        _plain("node"),
+        _plain("kind"),
+        _since("first_seen", "first seen"),
+        _since("last_seen", "last seen"),
+        _plain("size"),
+        Column("sha256", lambda row, _: row["sha256"][:12], lambda row: row["sha256"]),
+    ),
+    "finding-list": (
+        _plain("cluster"),
+        _plain("severity"),
+        _plain("code"),
+        _plain("subject"),
+        _since("opened_at", "since"),
+        _plain("summary"),
+    ),
+    "phone-list": (
+        _plain("name"),
+        _plain("model"),
+        _plain("device_pool", "pool"),
+        _plain("security_mode", "mode"),
+        _plain("credential"),
+        _ends("credential_ends"),
+        _plain("credential_issuer", "issuer"),
+        _in("registration", "status", "registered"),
+        _in("registration", "node", "node"),
+        _plain("not_taken"),
+    ),
+    "capf-list": (
+        _plain("cluster"),
+        _plain("kind"),
+        _plain("user"),
+        _plain("instance_id"),
+        _plain("operation"),
+        _plain("status"),
+        _since("since", "for"),
+    ),
+}
+
+
+def table_lines(ask: str, rows: Sequence[Row], now: float) -> Iterator[str]:
+    """Give the lines of a table for a person: headings, then rows, columns as wide as they need be."""
+    columns = COLUMNS[ask]
+    cells = [[printable(column.text(row, now)) for column in columns] for row in rows]
+    titles = [column.title.upper() for column in columns]
+    widths = [
+        max(len(title), *(len(line[at]) for line in cells)) if cells else len(title) for at, title in enumerate(titles)
+    ]
+    for line in [titles, *cells]:
+        yield "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+
+
+def csv_text(ask: str, rows: Iterable[Row]) -> str:
+    """Return rows as CSV (RFC 4180) with a line of headings; unknown is an empty field."""
+    columns = COLUMNS[ask]
+    target = io.StringIO()
+    writer = csv.writer(target)
+    writer.writerow([column.title.replace(" ", "_") for column in columns])
+    for row in rows:
+        writer.writerow([_field(column, row) for column in columns])
+    return target.getvalue()
+
+
+def _field(column: Column, row: Row) -> object:
+    value = row.get(column.title) if column.raw is None else column.raw(row)
+    if isinstance(value, list):
+        value = " ".join(map(str, value))
+    # A spreadsheet would take such a text for a formula.
+    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+        return "'" + value
+    return "" if value is None else value

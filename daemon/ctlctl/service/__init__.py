@@ -1,0 +1,1 @@
+"""The daemon: life cycle, schedule, and what it serves."""

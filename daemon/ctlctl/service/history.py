@@ -1,0 +1,55 @@
+"""Questions that only the store can answer: what was before."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ctlctl.fleet.answers import AnswerError
+
+if TYPE_CHECKING:
+    from ctlctl.store.store import Store
+
+_LIMIT = 1000
+
+
+def list_history(store: "Store", words: Mapping[str, str], now: float) -> dict[str, Any]:
+    """Return every version of trust lists that was ever seen, newest first.
+
+    Raises:
+        AnswerError: the question makes no sense.
+        StoreError: the store cannot be read.
+    """
+    cluster = words.get("cluster", "")
+    kind = words.get("kind", "")
+    if kind not in {"", "ctl", "itl"}:
+        raise AnswerError(f"{kind!r} is no kind of list: ctl or itl")
+    kept = sorted(
+        store.list_history(cluster, words.get("node") or None, kind or None),
+        key=lambda one: (one.node, one.kind, -one.version.first_seen),
+    )
+    rows = [
+        {
+            "cluster": cluster,
+            "node": one.node,
+            "kind": one.kind,
+            "sha256": one.version.sha256,
+            "size": len(one.version.data),
+            "first_seen": one.version.first_seen,
+            "last_seen": one.version.last_seen,
+        }
+        for one in kept
+    ]
+    return {"schema": "ctlctl.trustlist-history/1", "at": int(now), "total": len(rows), "offset": 0, "rows": rows}
+
+
+def phone_history(store: "Store", words: Mapping[str, str], now: float) -> dict[str, Any]:
+    """Return what changed about a phone, newest first.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    cluster, name = words.get("cluster", ""), words.get("name", "")
+    rows = [
+        {"at": one.at, "source": one.source.value, "field": one.field, "old": one.old, "new": one.new}
+        for one in store.phone_history(cluster, name, _LIMIT)
+    ]
+    return {"schema": "ctlctl.phone-history/1", "at": int(now), "cluster": cluster, "name": name, "rows": rows}

@@ -1,0 +1,157 @@
+"""When each source of each cluster is asked: jobs of APScheduler, made of the settings at every start."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from random import Random
+from threading import Condition
+from typing import Final
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from ctlctl.inventory.values import Source
+from ctlctl.service.policy import intervals_of
+from ctlctl.service.worker import ClusterWorker
+
+_LOG: Final = structlog.get_logger("ctld")
+
+#: Rounds at the same time, of all clusters together.
+_THREADS: Final = 8
+#: Share of an interval by which rounds are spread.
+_JITTER: Final = 0.1
+#: Seconds after the start at which the sources are asked first: who needs what another has found comes later.
+_FIRST: Final[Mapping[Source, float]] = {
+    Source.AXL: 0.0,
+    Source.TRUST_LISTS: 0.0,
+    Source.TLS_PORTS: 0.0,
+    Source.RIS: 1.0,
+    Source.PHONE_TLS: 2.0,
+}
+#: What a source needs before its first round makes sense.
+_NEEDS: Final[Mapping[Source, Source]] = {Source.RIS: Source.AXL, Source.PHONE_TLS: Source.RIS}
+#: Seconds by which the wall clock may drift from the monotonic one between two beats before it counts as a jump.
+_JUMP_SECONDS: Final = 30.0
+_GROUP: Final = "cluster"
+_PULSE: Final = "pulse"
+
+
+class Jobs:
+    """The schedule."""
+
+    def __init__(self, beat: Callable[[], None], beat_seconds: float, clean: Callable[[], None]) -> None:
+        """Schedule nothing yet but the beat and the daily cleaning.
+
+        Args:
+            beat: called by the scheduler's own loop, on a thread that no round can keep busy.
+            beat_seconds: between two beats.
+            clean: called once a day.
+        """
+        self._beat = beat
+        self._scheduler = BackgroundScheduler(
+            jobstores={"default": MemoryJobStore()},
+            executors={"default": ThreadPoolExecutor(_THREADS), _PULSE: ThreadPoolExecutor(1)},
+            # A round that was missed is made up for once, and never overtakes itself.
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone=UTC,
+        )
+        self._random = Random()  # noqa: S311 - spreads load
+        self._clocks = (time.time(), time.monotonic())
+        self._workers: dict[str, ClusterWorker] = {}
+        self._idle = Condition()
+        self._busy = 0
+        self._scheduler.add_job(
+            self._pulse, IntervalTrigger(seconds=beat_seconds), executor=_PULSE, id=_PULSE, next_run_time=_soon(0)
+        )
+        self._scheduler.add_job(clean, CronTrigger(hour=3, minute=17, timezone=UTC), id="clean")
+
+    def start(self) -> None:
+        """Begin."""
+        self._scheduler.start()
+
+    def stop(self, patience: float) -> bool:
+        """Begin no more rounds, and wait for those under way.
+
+        Args:
+            patience: seconds to wait at most.
+
+        Returns:
+            Whether all have ended.
+        """
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        with self._idle:
+            return self._idle.wait_for(lambda: self._busy == 0, patience)
+
+    def add(self, worker: ClusterWorker) -> None:
+        """Schedule every source of a cluster, the first round at once; in place of those of the same name."""
+        self.remove(worker.name)
+        self._workers[worker.name] = worker
+        for source, seconds in intervals_of(worker.settings).items():
+            jitter = max(1, int(seconds * _JITTER)) if seconds > 10 else None
+            self._scheduler.add_job(
+                self._run,
+                IntervalTrigger(seconds=seconds, jitter=jitter),
+                args=(worker, source),
+                id=_job_id(worker.name, source),
+                name=f"{worker.name} {source.value}",
+                next_run_time=_soon(_FIRST[source]),
+            )
+
+    def remove(self, name: str) -> None:
+        """Take a cluster out of the schedule; a round under way ends by itself."""
+        self._workers.pop(name, None)
+        for source in Source:
+            try:
+                self._scheduler.remove_job(_job_id(name, source))
+            except JobLookupError:
+                continue
+
+    def _run(self, worker: ClusterWorker, source: Source) -> None:
+        with self._idle:
+            self._busy += 1
+        try:
+            self._round(worker, source)
+        finally:
+            with self._idle:
+                self._busy -= 1
+                self._idle.notify_all()
+
+    def _round(self, worker: ClusterWorker, source: Source) -> None:
+        fault = worker.run(source)
+        if fault is None:
+            for later, needed in _NEEDS.items():
+                if needed is source and worker.waits_for(later):
+                    self.hurry(worker.name, [later])
+
+    def hurry(self, name: str, sources: Iterable[Source]) -> None:
+        """Let sources be asked now."""
+        for source in sources:
+            try:
+                self._scheduler.modify_job(_job_id(name, source), next_run_time=_soon(0))
+            except JobLookupError:
+                continue
+
+    def _pulse(self) -> None:
+        """Feed the watchdog; and start every round anew when the wall clock has jumped, which the schedule goes by."""
+        wall, steady = time.time(), time.monotonic()
+        drift = (wall - self._clocks[0]) - (steady - self._clocks[1])
+        self._clocks = (wall, steady)
+        if abs(drift) > _JUMP_SECONDS:
+            _LOG.warning("clock-jumped", seconds=round(drift))
+            for name in list(self._workers):
+                self.hurry(name, Source)
+        self._beat()
+
+
+def _soon(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def _job_id(name: str, source: Source) -> str:
+    return f"{_GROUP}:{name}:{source.value}"

@@ -1,0 +1,93 @@
+"""Each situation of the lab, through the daemon and a real Prometheus: exactly its findings and alerts."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ctlctl_lab.scenarios import SCENARIOS, apply_scenario
+from support.prometheus import Prometheus, rules_without_waiting, running_prometheus
+from support.runninglab import small_lab
+from support.watching import Watched, eventually, watching
+
+#: What each scenario raises: findings of severity critical, warning or unknown, and alerts.
+EXPECTED: dict[str, tuple[set[str], set[str]]] = {
+    "healthy": (set(), set()),
+    "non-secure": ({"security-mode-changed"}, {"CTLSecurityModeChanged"}),
+    "mic-only": ({"phones-mic-suspected"}, {"CTLPhonesMICSuspected"}),
+    "lsc-cliff": (
+        {"lsc-cliff", "lsc-expiring", "lsc-expired"},
+        {"CTLLSCCliff", "CTLPhonesLSCExpired", "CTLPhonesLSCExpiring"},
+    ),
+    "stale-ctl": ({"stale-ctl"}, {"CTLFileStale"}),
+    "anchors-together": (
+        {"stale-ctl", "list-continuity-broken lab-pub/itl", "list-continuity-broken lab-sub1/itl"},
+        {"CTLFileStale", "CTLTrustListContinuityBroken"},
+    ),
+    "locked-out": (
+        {
+            "list-continuity-broken lab-pub/ctl",
+            "list-continuity-broken lab-pub/itl",
+            "list-continuity-broken lab-sub1/ctl",
+            "list-continuity-broken lab-sub1/itl",
+            "phones-unregistered",
+        },
+        {"CTLPhonesUnregistered", "CTLTrustListContinuityBroken"},
+    ),
+    "token-ctl": ({"ctl-token-signed"}, {"CTLTokenSigned"}),
+    "throttled": (set(), set()),
+    "node-down": ({"port-silent lab-sub2", "source-failing ris"}, {"CTLPortSilent", "CTLSourceFailing"}),
+}
+#: Findings that are no more than worth knowing, wherever they turn up.
+WORTH_KNOWING = {"list-not-taken ctl", "list-not-taken itl", "cluster-busy"}
+
+
+@contextmanager
+def watched_on(port: int, directory: Path, nodes: int = 3) -> Iterator[Watched]:
+    """Run a lab and a daemon whose metrics are on a port that Prometheus knows."""
+    with small_lab(directory, phones=60, nodes=nodes) as lab:
+        text = lab.settings.read_text()
+        lines = [f'listen = "127.0.0.1:{port}"' if line.startswith("listen") else line for line in text.splitlines()]
+        lab.settings.write_text("\n".join(lines) + "\n")
+        with watching(lab) as watched:
+            yield watched
+
+
+def alerts_of(prometheus: Prometheus) -> set[str]:
+    return {alert["labels"]["alertname"] for alert in prometheus.alerts() if alert["state"] == "firing"}
+
+
+def settled_alerts(prometheus: Prometheus, since: float) -> set[str]:
+    """Return the alerts after Prometheus has seen an assessment that is newer than an instant, and judged it."""
+    newer = f"ctl_cluster_assessed_timestamp_seconds >= {int(since)}"
+    eventually(lambda: bool(prometheus.query(newer)), "a scrape of the newest assessment")
+    # Two rounds of rules: recording rules first, then alerts that go by them.
+    time.sleep(2.5)
+    return alerts_of(prometheus)
+
+
+@pytest.mark.timeout(400)
+def test_each_scenario_raises_exactly_its_own(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    rules = rules_without_waiting(tmp_path / "rules.yml")
+    (tmp_path / "prometheus").mkdir()
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    known: set[str] = set()
+    with running_prometheus(tmp_path / "prometheus", rules, f"127.0.0.1:{port}") as prometheus:
+        for name in SCENARIOS:
+            with watched_on(port, tmp_path / name) as watched:
+                # It was in good health when it was looked at first: that is how situations come.
+                apply_scenario(watched.lab.world, watched.lab.plan.world, name)
+                since = time.time()
+                watched.refresh()
+                findings = watched.findings()
+                known |= {key for key, severity in findings.items() if severity == "info"}
+                serious = {key for key, severity in findings.items() if severity != "info"}
+                found[name] = serious, settled_alerts(prometheus, since)
+    assert found == EXPECTED
+    assert known <= WORTH_KNOWING
