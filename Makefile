@@ -20,7 +20,7 @@ $(STAMP): requirements/uv.txt requirements/run.txt requirements/dev.txt pyprojec
 	@touch $@
 
 demo: $(STAMP) ## the main job: ctld watches a lab cluster, healthy and in trouble
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/demo.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/demo_watch.py
 
 demo-lists: $(STAMP) ## make trust lists, good and bad, and verify them
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/demo_lists.py
