@@ -38,8 +38,10 @@ check: $(STAMP) ## formatting, lint, types, import contracts
 unit: $(STAMP) ## the tests, in random order on every core, with the coverage gate
 	$(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal --cov --cov-report=term --durations=10
 
-soak: $(STAMP) ## the long campaigns: 2,000,000 fuzz runs a target
+soak: $(STAMP) ## the long campaigns: 2,000,000 fuzz runs a target, 200 kills of store and daemon, an hour of rounds
 	$(BIN)/python tests/fuzz/campaign.py --runs 2000000
+	CTLCTL_KILLS=200 $(BIN)/pytest tests/integration/test_store_crash.py tests/integration/test_ctld_trouble.py -k 'random_statement or killed_at' --no-cov --timeout 7200
+	CTLCTL_SOAK_SECONDS=3600 $(BIN)/pytest tests/integration/test_ctld_leaks.py --no-cov --timeout 7200
 
 bench: $(STAMP) ## the benchmarks, in one process
 	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only -p no:randomly --no-cov

@@ -1,7 +1,11 @@
 """A daemon that was stopped leaves nothing behind; in a module of its own, because others keep a daemon running."""
 
+import os
 import threading
+import time
 from pathlib import Path
+
+import pytest
 
 from support.watching import eventually, watched_lab, watching
 
@@ -22,3 +26,25 @@ def test_stopping_leaves_no_thread_and_no_descriptor(tmp_path: Path) -> None:
                 pass
         # The lab's own threads come with connections; they are as many as before, or fewer.
         eventually(lambda: threading.active_count() <= threads + 2 and open_files() <= files + 2, "all closed")
+
+
+@pytest.mark.timeout(7200)
+def test_rounds_without_end_leak_nothing(tmp_path: Path) -> None:
+    """Every source asked each second; `make soak` lets it go on for an hour."""
+    seconds = float(os.environ.get("CTLCTL_SOAK_SECONDS", "8"))
+    with watched_lab(tmp_path / "lab", phones=5, nodes=1) as watched:
+        text = watched.settings.read_text()
+        lines = []
+        for line in text.splitlines():
+            name, equals, _ = line.partition(" = ")
+            fast = equals and name.endswith("_seconds")
+            lines.append(f"{name} = {0 if name == 'phone_rest_seconds' else 1}" if fast else line)
+        watched.settings.write_text("\n".join(lines) + "\n")
+        assert watched.daemon.reload()
+        time.sleep(4)
+        threads, files = threading.active_count(), open_files()
+        time.sleep(seconds)
+        # Pools have grown to their size by now; what grows on is a leak.
+        eventually(lambda: threading.active_count() <= threads + 8 and open_files() <= files + 8, "no more than before")
+        assert watched.findings() == {}
+        assert watched.ctlctl("check").code == 0

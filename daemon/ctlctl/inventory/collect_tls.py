@@ -44,7 +44,7 @@ def read_ports(cluster: str, nodes: Iterable[NodeSettings]) -> Iterator[PortRow]
         node_name, port = keys[id(swept.target)]
         if isinstance(swept.result, TlsProbeError):
             error = swept.result
-            yield node_name, port, None, Fault(error.fault.value, str(error), error.advice)
+            yield node_name, port, None, Fault(error.fault.value, error.detail, error.advice)
         else:
             yield node_name, port, swept.result.leaf, None
 

@@ -46,7 +46,8 @@ def make_report(
     policy: Policy,
     intervals: Mapping[Source, int],
 ) -> ClusterReport:
-    """Put a report together."""
+    """Put a report together; findings in the order of the assessment, in which those of most phones come first."""
+    order = {finding.key: place for place, finding in enumerate(assessment.findings)}
     return ClusterReport(
         name=snapshot.cluster,
         lab=policy.lab,
@@ -56,7 +57,7 @@ def make_report(
         profiles=snapshot.profiles,
         # 40,000 phones would stay in memory for nobody.
         assessment=replace(assessment, phones=()),
-        findings=findings,
+        findings=tuple(sorted(findings, key=lambda one: order.get(one.finding.key, len(order)))),
         intervals=intervals,
         changed_at=assessment.at,
     )

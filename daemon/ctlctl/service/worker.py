@@ -159,7 +159,7 @@ class ClusterWorker:
         except ConnectorError as error:
             if error.fault is ConnectorFault.CREDENTIALS:
                 self._opener.was_refused()
-            return self._failed(source, Fault(error.fault.value, printable(str(error), 1000), error.advice))
+            return self._failed(source, Fault(error.fault.value, _words(error), error.advice))
         except StoreError as error:
             return self._store_trouble(error)
         except Exception as error:  # noqa: BLE001 - see below
@@ -308,6 +308,11 @@ class ClusterWorker:
             wanted.discard(Source.RIS)
         asked = {source for source, state in snapshot.sources.items() if state.last_attempt is not None}
         return not wanted <= asked
+
+
+def _words(error: ConnectorError) -> str:
+    """Return what happened and where; the advice goes a way of its own."""
+    return printable(f"{error.node}, {error.interface}: {error.detail}", 1000)
 
 
 def _last_look(phone: Phone) -> int:
