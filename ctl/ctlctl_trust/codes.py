@@ -56,6 +56,7 @@ class Code(StrEnum):
     KEY_UNWRAP = "key-unwrap"
     PLAINTEXT_PADDING = "plaintext-padding"
     PLAINTEXT_DIGEST = "plaintext-digest"
+    CERTIFICATE_IN_USE_MISSING = "certificate-in-use-missing"
 
     DUPLICATE_RECORD = "duplicate-record"
     EXCESS_PADDING = "excess-padding"
@@ -91,12 +92,16 @@ class Code(StrEnum):
     NO_LISTS = "no-lists"
     NO_TRUST_LIST = "no-trust-list"
     HELPER_UNUSABLE = "helper-unusable"
+    NOT_COMPARED = "not-compared"
 
 
 #: Codes under which nothing could be decided: they are errors of access, not of the file.
 UNDECIDED: frozenset[Code] = frozenset(
-    {Code.UNREADABLE, Code.UNREACHABLE, Code.NO_LISTS, Code.NO_TRUST_LIST, Code.HELPER_UNUSABLE}
+    {Code.UNREADABLE, Code.UNREACHABLE, Code.NO_LISTS, Code.NO_TRUST_LIST, Code.HELPER_UNUSABLE, Code.NOT_COMPARED}
 )
+
+#: Codes under which a list is whole, but no longer what its cluster needs.
+STALE: frozenset[Code] = frozenset({Code.CERTIFICATE_IN_USE_MISSING})
 
 _WARNINGS = frozenset(
     {

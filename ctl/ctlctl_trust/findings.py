@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from ctlctl_trust.codes import UNDECIDED, Code, Severity, severity_of
+from ctlctl_trust.codes import STALE, UNDECIDED, Code, Severity, severity_of
 
 #: Findings kept in full; the rest are counted. A hostile list of 1,000 records could otherwise fill a
 #: screen, a log and memory with tens of thousands of them.
@@ -70,7 +70,12 @@ class Findings:
     @property
     def invalid(self) -> bool:
         """True when an error was found in the file itself."""
-        return any(severity_of(c) is Severity.ERROR and c not in UNDECIDED for c, _ in self.counts)
+        return any(severity_of(c) is Severity.ERROR and c not in UNDECIDED | STALE for c, _ in self.counts)
+
+    @property
+    def stale(self) -> bool:
+        """True when the file lacks what its cluster needs now."""
+        return any(code in STALE for code, _ in self.counts)
 
     @property
     def undecided(self) -> bool:

@@ -184,6 +184,13 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The phone refuses the configuration.",
         "Save the phone in CUCM to have the file written again.",
     ),
+    Code.CERTIFICATE_IN_USE_MISSING: Explanation(
+        "The list verifies, but a certificate that is in use in the cluster it was held against is not in it.",
+        "Phones do not trust what shows this certificate: with a stale CTL secure phones drop off at their next reset; "
+        "with a stale ITL phones refuse what the node signs, or cannot ask its TVS.",
+        "CTL: `utils ctl update CTLFile` on the publisher, then restart Cisco Tftp and Cisco CallManager, and reset "
+        "phones. ITL: restart Cisco Tftp on the node that serves it.",
+    ),
     Code.DUPLICATE_RECORD: Explanation(
         "The same certificate stands twice in the same role for the same node.",
         "Nothing breaks, but the list is larger than need be, and it was not made the usual way.",
@@ -344,5 +351,11 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "A file given beside the target does not fit it, such as an ITL as the previous list of a CTL.",
         "What it was given for could not be decided.",
         "Give a file of the right kind.",
+    ),
+    Code.NOT_COMPARED: Explanation(
+        "The list could not be held against the certificates in use: the cluster does not tell all of them, cannot be "
+        "asked, or has no CTL to compare with.",
+        "Whether the list is stale, nobody knows.",
+        "`ctlctl cluster doctor NAME` says what does not work; then verify again.",
     ),
 }

@@ -276,3 +276,30 @@ def test_clusters_are_apart_and_one_is_forgotten_as_a_whole(store: Store) -> Non
         PhoneEvent(200, Source.AXL, "description", "there", "Phone of user 1"),
     )
     assert store.integrity() == ()
+
+
+def test_which_phones_to_ask_about(store: Store) -> None:
+    assert store.phone_names(HQ) is None
+    assert store.phones_to_look_at(HQ, 1000, 10) == ()
+    assert store.certificate_contents(HQ) == []
+    store.record_failure(HQ, Source.AXL, REFUSED, 1)
+    # A cluster that never answered has told of no phone, not of none.
+    assert store.phone_names(HQ) is None
+    record_phones(store, 2, *(phone(number) for number in range(6)))
+    assert store.phone_names(HQ) == [phone_name(number) for number in range(6)]
+    answers = {
+        phone_name(number): replace(registration(number), address=f"10.0.0.{number}", httpd=True) for number in range(5)
+    }
+    answers[phone_name(3)] = replace(answers[phone_name(3)], httpd=False)
+    answers[phone_name(4)] = replace(answers[phone_name(4)], address=None)
+    store.record_registrations(HQ, 3, answers, answers, complete=True)
+    store.record_probes(HQ, 50, {phone_name(0): probe(50, 0)}, complete=True)
+    store.record_probes(HQ, 40, {phone_name(2): replace(probe(40, 2), fault="timeout", sha256=None)}, complete=True)
+    # Never looked at, then longest ago; no web server, no address or no registration: not at all.
+    wanted = [(phone_name(number), f"10.0.0.{number}") for number in (1, 2, 0)]
+    assert list(store.phones_to_look_at(HQ, 1000, 10)) == wanted
+    assert list(store.phones_to_look_at(HQ, 1000, 2)) == wanted[:2]
+    assert list(store.phones_to_look_at(HQ, 45, 10)) == wanted[:2]
+    record_phones(store, 60, phone(0), phone(5))
+    assert store.phone_names(HQ) == [phone_name(0), phone_name(5)]
+    assert list(store.phones_to_look_at(HQ, 1000, 10)) == [wanted[2]]

@@ -83,6 +83,39 @@ def _registration(device: RisDevice) -> Registration:
     return Registration(device.name, registered, next(iter(device.addresses), None), has_web)
 
 
+def open_axl(name: str, cluster: ClusterSettings) -> AxlClient:
+    """Open AXL of a cluster, for a person who waits.
+
+    Raises:
+        ConnectorError: the server presents a lab's certificate and the cluster is none, or cannot be reached.
+        SecretError: the password cannot be had.
+    """
+    password = Secret(cluster.axl.read_password().get_secret_value())
+    require_identity(name, cluster)
+    return AxlClient(_axl_settings(name, cluster, password, _trust(name, cluster)))
+
+
+def _trust(name: str, cluster: ClusterSettings) -> TlsTrust:
+    return tls_trust(cluster, cluster.axl, Place(name, cluster.axl.host, "AXL")) or TlsTrust()
+
+
+def _axl_settings(name: str, cluster: ClusterSettings, password: Secret, trust: TlsTrust) -> AxlSettings:
+    axl = cluster.axl
+    return AxlSettings(
+        cluster=name,
+        host=axl.host,
+        port=axl.port,
+        username=axl.username,
+        password=password,
+        tls=trust,
+        version=axl.version,
+        timeout_seconds=axl.timeout_seconds,
+        writes_per_second=axl.writes_per_second,
+        page_size=axl.page_size,
+        max_wait_seconds=_PATIENCE_SECONDS,
+    )
+
+
 def open_view(name: str, cluster: ClusterSettings, password: Secret | None = None) -> SoapView:
     """Open AXL and RIS of a cluster.
 
@@ -98,20 +131,8 @@ def open_view(name: str, cluster: ClusterSettings, password: Secret | None = Non
     axl = cluster.axl
     password = password or Secret(axl.read_password().get_secret_value())
     require_identity(name, cluster)
-    trust = tls_trust(cluster, axl, Place(name, axl.host, "AXL")) or TlsTrust()
-    soap = AxlSettings(
-        cluster=name,
-        host=axl.host,
-        port=axl.port,
-        username=axl.username,
-        password=password,
-        tls=trust,
-        version=axl.version,
-        timeout_seconds=axl.timeout_seconds,
-        writes_per_second=axl.writes_per_second,
-        page_size=axl.page_size,
-        max_wait_seconds=_PATIENCE_SECONDS,
-    )
+    trust = _trust(name, cluster)
+    soap = _axl_settings(name, cluster, password, trust)
     ris = RisSettings(
         cluster=name,
         host=axl.host,

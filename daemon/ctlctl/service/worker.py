@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event, Lock
 from typing import Final, Protocol, TypeVar
@@ -18,7 +18,7 @@ from ctlctl.inventory.collect_axl import read_cluster, read_phones
 from ctlctl.inventory.collect_lists import read_lists
 from ctlctl.inventory.collect_ris import read_registrations
 from ctlctl.inventory.collect_tls import read_phone_certificates, read_ports
-from ctlctl.inventory.values import Fault, Phone, Snapshot, Source
+from ctlctl.inventory.values import Fault, Snapshot, Source
 from ctlctl.service.freeing import give_memory_back
 from ctlctl.service.hub import ClusterReport, Hub, make_report
 from ctlctl.service.openers import Opener
@@ -94,6 +94,7 @@ class Tools:
         publisher: writes the snapshot.
         now: the clock, seconds since 1970.
         stopping: set when the daemon ends.
+        assessing: held while a cluster is judged: each snapshot of 40,000 phones takes 40 MB.
     """
 
     store: Store
@@ -102,6 +103,7 @@ class Tools:
     publisher: Publisher
     now: Now
     stopping: Event
+    assessing: Lock = field(default_factory=Lock)
 
 
 class ClusterWorker:
@@ -115,7 +117,6 @@ class ClusterWorker:
         self._opener = Opener(name, settings, self._throttled, tools.stopping.wait)
         self._policy = policy_of(settings)
         self._turns = {source: Lock() for source in Source}
-        self._assessing = Lock()
         self._begun = time.monotonic()
         self._log = _LOG.bind(cluster=name)
         self._rounds: dict[Source, Callable[[], None]] = {
@@ -207,14 +208,10 @@ class ClusterWorker:
                 raise StoppedError
             yield item
 
-    def _names(self) -> list[str] | None:
-        """Return the phones' names; None where nobody knows them yet. Nothing else of the snapshot stays in memory."""
-        snapshot = self._snapshot()
-        return None if snapshot.facts is None else [phone.config.name for phone in snapshot.phones]
-
     def _ris(self) -> None:
-        names = self._names()
+        names = self._tools.store.phone_names(self.name)
         if names is None:
+            # Nobody knows yet for whom to ask.
             return
         with self._opener.ris() as ris:
             reading = read_registrations(ris, self._stoppable(iter(names)))
@@ -233,7 +230,10 @@ class ClusterWorker:
         self._tools.store.record_ports(self.name, self._at(), rows)
 
     def _phones(self) -> None:
-        wanted, issuers = self._phones_to_look_at()
+        schedule = self.settings.schedule
+        rested = self._at() - schedule.phone_rest_seconds
+        wanted = self._tools.store.phones_to_look_at(self.name, rested, schedule.phones_per_run)
+        issuers = self._tools.store.certificate_contents(self.name)
         now = datetime.fromtimestamp(self._tools.now(), UTC)
         found = {}
         looks = read_phone_certificates(self.name, wanted, self.settings.phones, issuers, now)
@@ -247,30 +247,13 @@ class ClusterWorker:
             looks.close()
         self._tools.store.record_probes(self.name, self._at(), found, complete=True)
 
-    def _phones_to_look_at(self) -> tuple[list[tuple[str, str]], list[bytes]]:
-        """Return registered phones with a web server, those not looked at for longest first; and who may be issuers."""
-        snapshot = self._snapshot()
-        rested = self._at() - self.settings.schedule.phone_rest_seconds
-        found: list[tuple[int, str, str]] = []
-        for phone in snapshot.phones:
-            registration = phone.registration
-            looked = _last_look(phone)
-            if registration is not None and registration.httpd and registration.address and looked <= rested:
-                found.append((looked, phone.config.name, registration.address))
-        found.sort()
-        wanted = [(name, address) for _, name, address in found[: self.settings.schedule.phones_per_run]]
-        return wanted, [one.der for one in snapshot.certificates]
-
     # Assessment.
-
-    def _snapshot(self) -> Snapshot:
-        return self._tools.store.snapshot(self.name)
 
     def assess(self) -> None:
         """Judge what is known now, keep the findings, and publish. Trouble with the store is logged and counted."""
-        with self._assessing:
+        with self._tools.assessing:
             try:
-                snapshot = self._snapshot()
+                snapshot = self._tools.store.snapshot(self.name)
                 if self._is_too_early(snapshot):
                     return
                 at = self._at()
@@ -313,7 +296,3 @@ class ClusterWorker:
 def _words(error: ConnectorError) -> str:
     """Return what happened and where; the advice goes a way of its own."""
     return printable(f"{error.node}, {error.interface}: {error.detail}", 1000)
-
-
-def _last_look(phone: Phone) -> int:
-    return phone.last_probe_at or (0 if phone.probe is None else phone.probe.at)

@@ -129,3 +129,10 @@ def read_certificates(
         der = bodies.setdefault(row.data, row.data)
         found.append(SeenCertificate(source, row.node, row.place, der, row.first_seen, last_seen))
     return tuple(found)
+
+
+def read_contents(connection: Connection, cluster_id: int) -> list[bytes]:
+    """Read every certificate that is there now, each once."""
+    query = select(CONTENT.c.data).join(CERTIFICATE, CONTENT.c.sha256 == CERTIFICATE.c.sha256)
+    query = query.where(CERTIFICATE.c.cluster_id == cluster_id, CERTIFICATE.c.gone_at.is_(None)).distinct()
+    return list(connection.execute(query).scalars())

@@ -1,7 +1,7 @@
 """The store: what collectors saw, what was concluded, and how both changed. Any thread may use it."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -19,7 +19,8 @@ from ctlctl.inventory.values import (
     Source,
 )
 from ctlctl.store import backup, findings, lists, migrating, phone_looks, purging
-from ctlctl.store.certificates import PortRow, record_certificates, record_ports
+from ctlctl.store.asking import read_names, read_to_look_at
+from ctlctl.store.certificates import PortRow, read_contents, record_certificates, record_ports
 from ctlctl.store.database import LOCK_TIMEOUT, Database
 from ctlctl.store.errors import StoreError
 from ctlctl.store.facts import ProfileRow, record_facts, record_nodes, record_profiles
@@ -264,6 +265,29 @@ class Store:
         """Everything known of a cluster; an empty snapshot for one that is not known."""
         with self._database.read() as connection:
             return read_snapshot(connection, cluster)
+
+    def phone_names(self, cluster: str) -> list[str] | None:
+        """Names of the phones that AXL gave last; None where it never answered."""
+        with self._database.read() as connection:
+            return read_names(connection, cluster)
+
+    def phones_to_look_at(self, cluster: str, before: int, limit: int) -> Sequence[tuple[str, str]]:
+        """Name and address of phones with a web server, those not looked at for longest first.
+
+        Args:
+            cluster: its name.
+            before: phones looked at later than this are left alone.
+            limit: how many at most.
+        """
+        with self._database.read() as connection:
+            cluster_id = cluster_id_of(connection, cluster)
+            return () if cluster_id is None else read_to_look_at(connection, cluster_id, before, limit)
+
+    def certificate_contents(self, cluster: str) -> list[bytes]:
+        """Every certificate that is in a cluster now, DER, each once."""
+        with self._database.read() as connection:
+            cluster_id = cluster_id_of(connection, cluster)
+            return [] if cluster_id is None else read_contents(connection, cluster_id)
 
     def list_history(
         self, cluster: str, node: str | None = None, kind: str | None = None

@@ -58,7 +58,7 @@ class Examiner(NamedTuple):
         return Result(
             content.target,
             kind,
-            _verdict(findings, anchored=report.anchored),
+            verdict_of(findings, anchored=report.anchored),
             findings,
             data,
             content.size,
@@ -97,7 +97,7 @@ class Examiner(NamedTuple):
         return Result(
             content.target,
             "enc.sgn" if encrypted else "sgn",
-            _verdict(report.findings, anchored=report.anchored),
+            verdict_of(report.findings, anchored=report.anchored),
             report.findings,
             data,
             content.size,
@@ -109,12 +109,15 @@ def without_bytes(content: Content) -> Result:
     """Return the result for a target whose bytes could not be had or are too many."""
     problem = content.problem or Finding(Code.UNREADABLE, "nothing was read")
     findings = Findings((problem,), ((problem.code, 1),))
-    return Result(content.target, None, _verdict(findings, anchored=None), findings, size=content.size)
+    return Result(content.target, None, verdict_of(findings, anchored=None), findings, size=content.size)
 
 
-def _verdict(findings: Findings, *, anchored: bool | None) -> Verdict:
+def verdict_of(findings: Findings, *, anchored: bool | None) -> Verdict:
+    """Return the verdict that findings and an anchor amount to."""
     if findings.invalid:
         return Verdict.INVALID
+    if findings.stale:
+        return Verdict.STALE
     if findings.undecided:
         return Verdict.UNDECIDED
     return Verdict.VALID if anchored else Verdict.SELF_CONSISTENT

@@ -137,6 +137,9 @@ def parse_quickly(words: list[str]) -> VerifyArguments | None:
     several: dict[str, list[str]] = {}
     rest = iter(words)
     for word in rest:
+        if word.startswith("cluster:"):
+            # The settings file that knows it is an option before the command.
+            return None
         if word == "-" or not word.startswith("-"):
             targets.append(word)
             continue

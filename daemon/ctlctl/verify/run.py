@@ -4,19 +4,23 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ctlctl.terminal import printable, say, wants_colour
 from ctlctl.verify.bulk import Batch, Job, WorkerLostError, batch, examining, outcome, progress
+from ctlctl.verify.clusters import PREFIX
 from ctlctl.verify.engine import Examiner, without_bytes
 from ctlctl.verify.helpers import HelperError, HelperFiles, HelperPaths
 from ctlctl.verify.options import VerifyArguments
 from ctlctl.verify.result import EXIT_CODES, SCHEMA, Result, Verdict, instant, worst
-from ctlctl.verify.settings import VerifySettings, make_settings
+from ctlctl.verify.settings import UsageError, VerifySettings, make_settings
 from ctlctl.verify.sources import Content, is_address, list_directory, read_target
 from ctlctl.verify.text import Style, Tally, quote, render
 from ctlctl_trust.codes import Code
 from ctlctl_trust.findings import Finding
+
+if TYPE_CHECKING:
+    from ctlctl.verify.clusters import Clusters
 
 #: Files in a directory up to which each gets a line of its own, good ones too.
 _EVERY_LINE_UP_TO = 25
@@ -24,13 +28,18 @@ _EVERY_LINE_UP_TO = 25
 _ANY_KIND = ("ctl", "itl", "sgn", "enc.sgn")
 
 
-def run_verify(arguments: VerifyArguments) -> int:
+def run_verify(arguments: VerifyArguments, clusters: "Clusters | None" = None, against: str | None = None) -> int:
     """Verify what the arguments name, print the result, and return the exit code.
+
+    Args:
+        arguments: the words of the command line.
+        clusters: the clusters in the settings; None where no target and no option names one.
+        against: cluster whose certificates in use the lists are held against.
 
     Raises:
         UsageError: the arguments make no sense.
     """
-    settings = make_settings(arguments, datetime.now(UTC))
+    settings = make_settings(arguments, datetime.now(UTC), clusters=clusters is not None)
     writer: _Writer = _JsonWriter(settings) if settings.output == "json" else _TextWriter(settings)
     try:
         files = HelperFiles()
@@ -40,16 +49,23 @@ def run_verify(arguments: VerifyArguments) -> int:
             files = load_files(settings.helpers, settings.network)
         job = Job(files, settings.now, settings.allow_sha256, settings.output, writer.colour, every_line=True)
         examiner = job.examiner()
+        in_use = None if clusters is None or against is None else clusters.in_use(against)
     except HelperError as error:
         writer.cannot(str(error))
         return EXIT_CODES[Verdict.UNDECIDED]
     kinds: set[str | None] = set()
     for target in settings.targets:
-        if target != "-" and not is_address(target) and os.path.isdir(target):
+        if clusters is not None and target.startswith(PREFIX):
+            kinds.update(_verify_cluster(target, clusters, job, examiner, writer))
+        elif target != "-" and not is_address(target) and os.path.isdir(target):
+            if in_use is not None:
+                raise UsageError(f"{target}: --against holds lists of one cluster against it; name the files")
             _verify_directory(target, job, examiner, writer)
             kinds.update(_ANY_KIND)
         else:
             result = examiner.examine(read_target(target, settings.network))
+            if in_use is not None:
+                result = in_use.judge(result)
             writer.result(result, job)
             kinds.add(result.kind)
     _remark_unused(settings, kinds)
@@ -68,6 +84,28 @@ def _remark_unused(settings: VerifySettings, kinds: set[str | None]) -> None:
     ):
         if given and not kinds & wanted:
             say(f"{flag} was not used: no {what} is among the targets")
+
+
+def _verify_cluster(
+    target: str, clusters: "Clusters", job: Job, examiner: Examiner, writer: "_Writer"
+) -> set[str | None]:
+    """Verify every list of every TFTP node of a cluster, each held against the certificates in use there."""
+    name = target.removeprefix(PREFIX)
+    kinds: set[str | None] = set()
+    lists = list(clusters.lists(name))
+    try:
+        in_use = clusters.in_use(name)
+    except HelperError as error:
+        problem = Finding(Code.NOT_COMPARED, str(error))
+        writer.result(without_bytes(Content(target, problem=problem)), job)
+        in_use = None
+    for node, content in lists:
+        result = examiner.examine(content)
+        if in_use is not None:
+            result = in_use.judge(result, node)
+        writer.result(result, job)
+        kinds.add(result.kind)
+    return kinds
 
 
 def _verify_directory(path: str, job: Job, examiner: Examiner, writer: "_Writer") -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from ctlctl.verify.clusters import PREFIX
 from ctlctl.verify.helpers import HelperPaths
 from ctlctl.verify.options import VerifyArguments
 from ctlctl.verify.sources import Network, is_address, read_file
@@ -52,19 +53,20 @@ def parse_instant(text: str) -> datetime:
         raise UsageError(f"--at {text}: no instant; write it like 2026-11-23T12:00:00Z") from None
 
 
-def make_settings(arguments: VerifyArguments, clock: datetime) -> VerifySettings:
+def make_settings(arguments: VerifyArguments, clock: datetime, *, clusters: bool = False) -> VerifySettings:
     """Check the words of a command line.
 
     Args:
         arguments: the words.
         clock: the present, used where --at is not given.
+        clusters: whether targets may be clusters.
 
     Raises:
         UsageError: a word makes no sense.
     """
     for target in arguments.targets:
-        if target.startswith("cluster:"):
-            raise UsageError(f"{target}: this version knows no clusters yet; give files or addresses")
+        if target.startswith(PREFIX) and not clusters:
+            raise UsageError(f"{target}: no clusters are known here; give files or addresses")
         if not target:
             raise UsageError("an empty word is no target; give a file, a directory, an address or -")
     helpers = HelperPaths(

@@ -1,0 +1,46 @@
+"""Which phones to ask about: names and addresses alone, without everything else that is known of 40,000 phones."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from ctlctl.store.schema import CLUSTER, PHONE, PHONE_LOOK
+
+#: A phone that was never looked at comes first.
+_NEVER: Final = 0
+
+
+def read_names(connection: Connection, cluster: str) -> list[str] | None:
+    """Return the names of the phones that AXL gave last; None where it never answered."""
+    found = connection.execute(select(CLUSTER.c.id, CLUSTER.c.version).where(CLUSTER.c.name == cluster)).first()
+    if found is None or found.version is None:
+        return None
+    query = select(PHONE.c.name).where(PHONE.c.cluster_id == found.id, PHONE.c.retired_at.is_(None))
+    return list(connection.execute(query.order_by(PHONE.c.name)).scalars())
+
+
+def read_to_look_at(connection: Connection, cluster_id: int, before: int, limit: int) -> Sequence[tuple[str, str]]:
+    """Return name and address of phones with a web server, those that were not looked at for longest first.
+
+    Args:
+        connection: to the store.
+        cluster_id: whose phones.
+        before: those looked at later are left alone.
+        limit: how many at most.
+    """
+    looked = func.coalesce(PHONE_LOOK.c.looked_at, _NEVER)
+    query = (
+        select(PHONE.c.name, PHONE.c.r_address)
+        .outerjoin(PHONE_LOOK, PHONE_LOOK.c.phone_id == PHONE.c.id)
+        .where(
+            PHONE.c.cluster_id == cluster_id,
+            PHONE.c.retired_at.is_(None),
+            PHONE.c.r_httpd.is_(True),
+            PHONE.c.r_address.is_not(None),
+            looked <= before,
+        )
+        .order_by(looked, PHONE.c.name)
+        .limit(limit)
+    )
+    return [(name, address) for name, address in connection.execute(query)]
