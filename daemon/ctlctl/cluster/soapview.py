@@ -5,9 +5,9 @@ from itertools import islice
 from typing import Final
 
 from ctlctl.cluster.access import require_identity, tls_trust
+from ctlctl.cluster.soapsettings import axl_settings, ris_settings
 from ctlctl.cluster.view import Registration, Registrations
 from ctlctl.connectors.axl import AxlClient
-from ctlctl.connectors.axl_ports import AxlSettings
 from ctlctl.connectors.axl_values import (
     AxlVersion,
     ClusterSecurity,
@@ -19,7 +19,7 @@ from ctlctl.connectors.axl_values import (
 from ctlctl.connectors.errors import Place
 from ctlctl.connectors.ports import TlsTrust
 from ctlctl.connectors.ris import RisClient
-from ctlctl.connectors.ris_ports import Httpd, RegistrationStatus, RisDevice, RisSettings
+from ctlctl.connectors.ris_ports import Httpd, RegistrationStatus, RisDevice
 from ctlctl.connectors.secret import Secret
 from ctlctl_config.model import ClusterSettings
 
@@ -92,28 +92,11 @@ def open_axl(name: str, cluster: ClusterSettings) -> AxlClient:
     """
     password = Secret(cluster.axl.read_password().get_secret_value())
     require_identity(name, cluster)
-    return AxlClient(_axl_settings(name, cluster, password, _trust(name, cluster)))
+    return AxlClient(axl_settings(name, cluster, password, _trust(name, cluster), _PATIENCE_SECONDS))
 
 
 def _trust(name: str, cluster: ClusterSettings) -> TlsTrust:
     return tls_trust(cluster, cluster.axl, Place(name, cluster.axl.host, "AXL")) or TlsTrust()
-
-
-def _axl_settings(name: str, cluster: ClusterSettings, password: Secret, trust: TlsTrust) -> AxlSettings:
-    axl = cluster.axl
-    return AxlSettings(
-        cluster=name,
-        host=axl.host,
-        port=axl.port,
-        username=axl.username,
-        password=password,
-        tls=trust,
-        version=axl.version,
-        timeout_seconds=axl.timeout_seconds,
-        writes_per_second=axl.writes_per_second,
-        page_size=axl.page_size,
-        max_wait_seconds=_PATIENCE_SECONDS,
-    )
 
 
 def open_view(name: str, cluster: ClusterSettings, password: Secret | None = None) -> SoapView:
@@ -132,17 +115,6 @@ def open_view(name: str, cluster: ClusterSettings, password: Secret | None = Non
     password = password or Secret(axl.read_password().get_secret_value())
     require_identity(name, cluster)
     trust = _trust(name, cluster)
-    soap = _axl_settings(name, cluster, password, trust)
-    ris = RisSettings(
-        cluster=name,
-        host=axl.host,
-        port=axl.port,
-        username=axl.username,
-        password=password,
-        tls=trust,
-        timeout_seconds=axl.timeout_seconds,
-        calls_per_minute=cluster.ris.calls_per_minute,
-        # The node counts calls of the last minute: waiting for them would take half a minute each time.
-        max_wait_seconds=0,
-    )
-    return SoapView(AxlClient(soap), RisClient(ris))
+    # The node counts RIS calls of the last minute: waiting for them would take half a minute each time.
+    ris = ris_settings(name, cluster, password, trust, 0)
+    return SoapView(AxlClient(axl_settings(name, cluster, password, trust, _PATIENCE_SECONDS)), RisClient(ris))

@@ -64,7 +64,7 @@ class Jobs:
         self._clocks = (time.time(), time.monotonic())
         self._workers: dict[str, ClusterWorker] = {}
         self._idle = Condition()
-        self._busy = 0
+        self._busy: list[tuple[str, Source]] = []
         self._scheduler.add_job(
             self._pulse, IntervalTrigger(seconds=beat_seconds), executor=_PULSE, id=_PULSE, next_run_time=_soon(0)
         )
@@ -86,7 +86,7 @@ class Jobs:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         with self._idle:
-            return self._idle.wait_for(lambda: self._busy == 0, patience)
+            return self._idle.wait_for(lambda: not self._busy, patience)
 
     def add(self, worker: ClusterWorker) -> None:
         """Schedule every source of a cluster, the first round at once; in place of those of the same name."""
@@ -113,13 +113,14 @@ class Jobs:
                 continue
 
     def _run(self, worker: ClusterWorker, source: Source) -> None:
+        key = (worker.name, source)
         with self._idle:
-            self._busy += 1
+            self._busy.append(key)
         try:
             self._round(worker, source)
         finally:
             with self._idle:
-                self._busy -= 1
+                self._busy.remove(key)
                 self._idle.notify_all()
 
     def _round(self, worker: ClusterWorker, source: Source) -> None:
@@ -130,8 +131,11 @@ class Jobs:
                     self.hurry(worker.name, [later])
 
     def hurry(self, name: str, sources: Iterable[Source]) -> None:
-        """Let sources be asked now."""
+        """Let sources be asked now, but for those that are being asked."""
         for source in sources:
+            with self._idle:
+                if (name, source) in self._busy:
+                    continue
             try:
                 self._scheduler.modify_job(_job_id(name, source), next_run_time=_soon(0))
             except JobLookupError:

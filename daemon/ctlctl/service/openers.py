@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from ctlctl.cluster.access import require_identity, tls_trust
+from ctlctl.cluster.soapsettings import axl_settings, ris_settings
 from ctlctl.connectors.axl import AxlClient
-from ctlctl.connectors.axl_ports import AxlObserver, AxlSettings
+from ctlctl.connectors.axl_ports import AxlObserver
 from ctlctl.connectors.errors import ConnectorError, ConnectorFault, Place
 from ctlctl.connectors.ports import TlsTrust
 from ctlctl.connectors.ris import RisClient
-from ctlctl.connectors.ris_ports import RisSettings
 from ctlctl.connectors.secret import Secret
 from ctlctl_config.model import ClusterSettings
 from ctlctl_config.secretfiles import SecretError
@@ -64,25 +64,9 @@ class Opener:
         Raises:
             ConnectorError: the account cannot be used, or the server is a lab's and the cluster is none.
         """
-        axl = self._cluster.axl
         password, trust = self._account()
-        return AxlClient(
-            AxlSettings(
-                cluster=self._name,
-                host=axl.host,
-                port=axl.port,
-                username=axl.username,
-                password=password,
-                tls=trust,
-                version=axl.version,
-                timeout_seconds=axl.timeout_seconds,
-                writes_per_second=axl.writes_per_second,
-                page_size=axl.page_size,
-                max_wait_seconds=_PATIENCE_SECONDS,
-            ),
-            sleep=self._wait,
-            observer=self._observer,
-        )
+        settings = axl_settings(self._name, self._cluster, password, trust, _PATIENCE_SECONDS)
+        return AxlClient(settings, sleep=self._wait, observer=self._observer)
 
     def ris(self) -> RisClient:
         """Open RIS.
@@ -90,22 +74,9 @@ class Opener:
         Raises:
             ConnectorError: as `axl`.
         """
-        axl = self._cluster.axl
         password, trust = self._account()
-        return RisClient(
-            RisSettings(
-                cluster=self._name,
-                host=axl.host,
-                port=axl.port,
-                username=axl.username,
-                password=password,
-                tls=trust,
-                timeout_seconds=axl.timeout_seconds,
-                calls_per_minute=self._cluster.ris.calls_per_minute,
-                max_wait_seconds=_PATIENCE_SECONDS,
-            ),
-            sleep=self._wait,
-        )
+        settings = ris_settings(self._name, self._cluster, password, trust, _PATIENCE_SECONDS)
+        return RisClient(settings, sleep=self._wait)
 
     def _wait(self, seconds: float) -> None:
         self._sleep(seconds)

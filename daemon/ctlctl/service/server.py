@@ -22,7 +22,7 @@ _LOG: Final = structlog.get_logger("ctld")
 #: Bytes of one question.
 _MAX_QUESTION: Final = 64 * 1024
 #: Questions answered at the same time; more wait.
-_THREADS: Final = 4
+_THREADS: Final = 16
 _BACKLOG: Final = 64
 #: Seconds that a peer has to ask, and to take its answer.
 _PEER_SECONDS: Final = 30.0

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event, Lock
@@ -278,8 +277,11 @@ class ClusterWorker:
                         summary=finding.summary,
                     )
             report = make_report(snapshot, assessment, stored, self._policy, intervals_of(self.settings))
-            with suppress(OSError):
+            try:
                 self._tools.publisher.write(snapshot, report, assessment.phones)
+            except OSError as error:
+                # ctlctl then shows what it last could; metrics and findings are as they should be.
+                self._log.error("snapshot-not-written", detail=str(error))  # noqa: TRY400 - a full disk is no defect
             self._tools.hub.publish(report)
 
     def _is_too_early(self, snapshot: Snapshot) -> bool:
