@@ -281,7 +281,7 @@ class ClusterWorker:
                 self._tools.publisher.write(snapshot, report, assessment.phones)
             except OSError as error:
                 # ctlctl then shows what it last could; metrics and findings are as they should be.
-                self._log.error("snapshot-not-written", detail=str(error))  # noqa: TRY400 - a full disk is no defect
+                self._log.error("snapshot-not-written", detail=str(error))
             self._tools.hub.publish(report)
 
     def _is_too_early(self, snapshot: Snapshot) -> bool:
