@@ -1,5 +1,6 @@
 """Each situation of the lab, through the daemon and a real Prometheus: exactly its findings and alerts."""
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -9,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from ctlctl_lab.scenarios import SCENARIOS, apply_scenario
-from support.prometheus import Prometheus, rules_without_waiting, running_prometheus
+from support.prometheus import (
+    DASHBOARDS,
+    Prometheus,
+    dashboard_queries,
+    rules_without_waiting,
+    running_prometheus,
+)
 from support.runninglab import small_lab
 from support.watching import Watched, eventually, watching
 
@@ -41,6 +48,8 @@ EXPECTED: dict[str, tuple[set[str], set[str]]] = {
     "throttled": (set(), set()),
     "node-down": ({"port-silent lab-sub2", "source-failing ris"}, {"CTLPortSilent", "CTLSourceFailing"}),
 }
+#: Panels that have something to show on worse days only.
+NOTHING_TO_SHOW = {"Rounds that fail", "AXL: requests and refusals"}
 #: Findings that are no more than worth knowing, wherever they turn up.
 WORTH_KNOWING = {"list-not-taken ctl", "list-not-taken itl", "cluster-busy"}
 
@@ -69,6 +78,18 @@ def settled_alerts(prometheus: Prometheus, since: float) -> set[str]:
     return alerts_of(prometheus)
 
 
+def dashboards_without_data(prometheus: Prometheus) -> set[str]:
+    """Execute every query of the dashboards; return the panels that have nothing to show."""
+    empty = set()
+    for path in DASHBOARDS:
+        for title, query in dashboard_queries(json.loads(path.read_text(encoding="utf-8"))):
+            clusters = ".*" if 'cluster=~"$cluster"' in query else "lab"
+            expression = query.replace("$__rate_interval", "30s").replace("$cluster", clusters)
+            if not prometheus.query(expression):
+                empty.add(title)
+    return empty
+
+
 @pytest.mark.timeout(400)
 def test_each_scenario_raises_exactly_its_own(tmp_path: Path) -> None:
     with socket.socket() as free:
@@ -78,6 +99,7 @@ def test_each_scenario_raises_exactly_its_own(tmp_path: Path) -> None:
     (tmp_path / "prometheus").mkdir()
     found: dict[str, tuple[set[str], set[str]]] = {}
     known: set[str] = set()
+    empty: set[str] = set()
     with running_prometheus(tmp_path / "prometheus", rules, f"127.0.0.1:{port}") as prometheus:
         for name in SCENARIOS:
             with watched_on(port, tmp_path / name) as watched:
@@ -89,5 +111,8 @@ def test_each_scenario_raises_exactly_its_own(tmp_path: Path) -> None:
                 known |= {key for key, severity in findings.items() if severity == "info"}
                 serious = {key for key, severity in findings.items() if severity != "info"}
                 found[name] = serious, settled_alerts(prometheus, since)
+                if name == "stale-ctl":
+                    empty = dashboards_without_data(prometheus)
     assert found == EXPECTED
+    assert empty <= NOTHING_TO_SHOW
     assert known <= WORTH_KNOWING
