@@ -4,6 +4,11 @@ import ctypes
 import gc
 from collections.abc import Callable
 from functools import cache
+from typing import Final
+
+#: mallopt(3): how many arenas malloc may have. By default each thread gets its own, and keeps what it once took.
+_M_ARENA_MAX: Final = -8
+_ARENAS: Final = 2
 
 
 @cache
@@ -22,3 +27,12 @@ def give_memory_back() -> None:
     trim = _trim()
     if trim is not None:
         trim(0)
+
+
+def share_arenas() -> None:
+    """Let all threads take memory from the same places; call it before there are any."""
+    try:
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
+    except (AttributeError, OSError):
+        # Not glibc: it has no such thing to be told.
+        return

@@ -48,6 +48,7 @@ def ctld(config: Path | None, style: str, *, debug: bool) -> None:
 def _run(path: Path, settings: object) -> int:
     # Only now: an error in the settings is said at once, without loading a database and an HTTP server.
     from ctlctl.service.daemon import Daemon, keep_secrets_out_of_dumps  # noqa: PLC0415
+    from ctlctl.service.freeing import share_arenas  # noqa: PLC0415
     from ctlctl.service.server import ServerError  # noqa: PLC0415
     from ctlctl.service.web import WebError  # noqa: PLC0415
     from ctlctl.store.store import StoreError  # noqa: PLC0415
@@ -64,6 +65,7 @@ def _run(path: Path, settings: object) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, told)
     keep_secrets_out_of_dumps()
+    share_arenas()
     daemon = Daemon(path, settings)
     try:
         where = daemon.start()
