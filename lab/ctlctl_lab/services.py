@@ -28,6 +28,7 @@ from ctlctl_lab.phonepage import phone_app
 from ctlctl_lab.soap import make_app
 from ctlctl_lab.tftpserver import serve_tftp
 from ctlctl_lab.tlscontexts import node_context, phone_context
+from ctlctl_lab.tvsservice import serve_tvs
 from ctlctl_lab.web import one_answer, serve_http
 from ctlctl_lab.world import World
 
@@ -209,6 +210,8 @@ class Services:
             serve_http(tls, self._soap, name, self.world.now())
         elif port.service == SERVICE_TFTP:
             self._serve_files(tls, name)
+        elif port.name == "tvs":
+            serve_tvs(tls, self.world, self._node(name))
         else:
             _listen_to_nothing(tls)
 
