@@ -8,11 +8,11 @@ import http
 import http.client
 import io
 import socket
-import zlib
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
 
+from ctlctl.connectors.http_body import READ_BYTES, BadAnswerError, TooLargeError, read_body
 from ctlctl.connectors.network import Deadline, reason_of, resolve
 from ctlctl.connectors.ports import (
     FetchError,
@@ -24,31 +24,17 @@ from ctlctl.connectors.ports import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from _typeshed import WriteableBuffer
 
-# Bytes asked of the connection at once.
-_READ_BYTES: Final = 64 * 1024
 # Bytes that may come over the wire besides the body itself: http.client allows 100 header lines of 64 KiB,
 # far more than any server sends, and repeats that for every "100 Continue".
 _WIRE_EXTRA_BYTES: Final = 256 * 1024
 # A body in chunks may take this many times its size on the wire: framing costs 6 bytes or so a chunk, so only
 # chunks of a few bytes, which no server makes of a file, go beyond it.
 _WIRE_FACTOR: Final = 2
-# zlib's window setting that reads gzip only, and zlib or raw deflate (RFC 9110 section 8.4.1).
-_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
 _CUT_ADVICE: Final = "Try again; if it stays, check the firewall and the Cisco Tftp service of that node"
-
-
-class _TooLargeError(Exception):
-    """More bytes than allowed; the text says which."""
-
-
-class _BadAnswerError(Exception):
-    """An answer that is no HTTP as it should be; the text says why."""
 
 
 class _WireReader(io.RawIOBase):
@@ -72,7 +58,7 @@ class _WireReader(io.RawIOBase):
         count = self._sock.recv_into(buffer)
         self._left -= count
         if self._left < 0:
-            raise _TooLargeError("the server sends far more than the file may have")
+            raise TooLargeError("the server sends far more than the file may have")
         return count
 
 
@@ -90,7 +76,7 @@ class _Wire:
 
     def makefile(self, mode: str) -> io.BufferedReader:
         del mode  # http.client asks for "rb" only
-        return io.BufferedReader(_WireReader(self._sock, self._deadline, self._cap), _READ_BYTES)
+        return io.BufferedReader(_WireReader(self._sock, self._deadline, self._cap), READ_BYTES)
 
     def close(self) -> None:
         pass
@@ -130,13 +116,13 @@ def fetch_http(target: FetchTarget, limits: FetchLimits, trust: TlsTrust) -> byt
             stack.callback(response.close)
             _check_status(response, target)
             stage = "in the middle of the file"
-            return _read_body(response, limits.max_bytes)
+            return read_body(response, limits.max_bytes)
     except TimeoutError:
         seconds = f"{limits.deadline_seconds:g}"
         raise _fault(target, FetchFault.TIMEOUT, f"the time allowed ({seconds} seconds) ran out {stage}") from None
-    except _TooLargeError as error:
+    except TooLargeError as error:
         raise _fault(target, FetchFault.TOO_LARGE, str(error)) from None
-    except _BadAnswerError as error:
+    except BadAnswerError as error:
         raise _fault(target, FetchFault.PROTOCOL, str(error)) from None
     except http.client.IncompleteRead:
         raise _fault(target, FetchFault.PROTOCOL, "the answer ended early", _CUT_ADVICE) from None
@@ -199,76 +185,3 @@ def _check_status(response: http.client.HTTPResponse, target: FetchTarget) -> No
     if status // 100 == 5:
         raise _fault(target, FetchFault.SERVER_ERROR, f"the server is in trouble: {said}")
     raise _fault(target, FetchFault.PROTOCOL, f"the server gives no file: {said}")
-
-
-def _read_body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
-    announced = _announced_length(response)
-    if announced is not None and announced > max_bytes:
-        raise _TooLargeError(f"the server announces {announced} bytes, more than the {max_bytes} allowed")
-    parts = _raw_parts(response, announced)
-    encodings = [
-        token
-        for value in response.headers.get_all("Content-Encoding", [])
-        for token in (word.strip().lower() for word in value.split(","))
-        if token not in {"", "identity"}
-    ]
-    match encodings:
-        case []:
-            pass
-        case ["gzip" | "x-gzip" | "deflate"]:
-            parts = _inflated(parts, is_gzip=encodings != ["deflate"], max_bytes=max_bytes)
-        case _:
-            shown = printable(", ".join(encodings))
-            raise _BadAnswerError(f"the server encodes the file in a way never asked for: {shown}")
-    content = bytearray()
-    for part in parts:
-        content += part
-        if len(content) > max_bytes:
-            raise _TooLargeError(f"the file has more than the {max_bytes} bytes allowed")
-    return bytes(content)
-
-
-def _announced_length(response: http.client.HTTPResponse) -> int | None:
-    values = {value.strip() for value in response.headers.get_all("Content-Length", [])}
-    if not values or response.chunked:  # chunks win over a length: RFC 9112 section 6.3
-        return None
-    text = values.pop()
-    if values or not (text.isascii() and text.isdigit()):
-        raise _BadAnswerError(f"the server gives no usable Content-Length: {printable(text, 40)}")
-    # Numbers of absurd length are too large either way, and Python refuses to read the longest.
-    return int(text[:20])
-
-
-def _raw_parts(response: http.client.HTTPResponse, announced: int | None) -> "Iterator[bytes]":
-    total = 0
-    while part := response.read(_READ_BYTES):
-        total += len(part)
-        yield part
-    if announced is not None and total != announced:
-        raise _BadAnswerError(f"the server announced {announced} bytes and the answer ended after {total}")
-
-
-def _inflated(parts: "Iterator[bytes]", *, is_gzip: bool, max_bytes: int) -> "Iterator[bytes]":
-    """Decompress; a part is never larger than the file may be (plus 1), whatever a bomb would make of it."""
-    inflater = None
-    for part in parts:
-        if inflater is None:
-            inflater = zlib.decompressobj(_GZIP_WINDOW if is_gzip else _deflate_window(part))
-        pending = part
-        while pending and not inflater.eof:
-            try:
-                yield inflater.decompress(pending, max_bytes + 1)
-            except zlib.error:
-                raise _BadAnswerError("the compressed answer is damaged") from None
-            pending = inflater.unconsumed_tail
-        if pending or inflater.unused_data:
-            raise _BadAnswerError("something follows the end of the compressed answer")
-    if inflater is not None and not inflater.eof:
-        raise _BadAnswerError("the compressed answer ended early")
-
-
-def _deflate_window(start: bytes) -> int:
-    # "deflate" means zlib's format, but some servers send the bare stream; zlib's first byte says 8 in its low
-    # half, and its first two are a multiple of 31 (RFC 1950 section 2.2).
-    is_zlib = len(start) >= 2 and start[0] & 0x0F == 8 and int.from_bytes(start[:2], "big") % 31 == 0
-    return zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS

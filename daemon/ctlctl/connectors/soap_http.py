@@ -10,30 +10,26 @@ import io
 import select
 import socket
 import ssl
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from ctlctl.connectors.errors import ConnectorFault
+from ctlctl.connectors.http_body import READ_BYTES, BadAnswerError, TooLargeError, read_body
 from ctlctl.connectors.network import Deadline, reason_of, resolve
 from ctlctl.connectors.ports import FetchError, FetchFault, FetchTarget, TlsTrust, printable
 from ctlctl.connectors.tls_client import SecureClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from email.message import Message
 
     from _typeshed import WriteableBuffer
 
-# Bytes asked of the connection at once.
-_READ_BYTES: Final = 64 * 1024
 # Bytes that may come over the wire besides the body: status, headers, the framing of chunks.
 _WIRE_EXTRA_BYTES: Final = 256 * 1024
 # A body in chunks may take this many times its size on the wire; only chunks of a few bytes go beyond it.
 _WIRE_FACTOR: Final = 2
-# zlib's window setting that reads gzip only.
-_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 _FROM_FETCH: Final[dict[FetchFault, ConnectorFault]] = {
     FetchFault.UNRESOLVED: ConnectorFault.UNRESOLVED,
@@ -72,14 +68,6 @@ class HttpAnswer:
     content: bytes
 
 
-class _TooLargeError(Exception):
-    """More bytes than allowed; the text says which."""
-
-
-class _BadAnswerError(Exception):
-    """An answer that is no HTTP as it should be; the text says why."""
-
-
 class _StaleError(Exception):
     """A connection from earlier turned out to be closed before any part of an answer came."""
 
@@ -103,7 +91,7 @@ class _WireReader(io.RawIOBase):
         self._wire.has_answered |= count > 0
         self._left -= count
         if self._left < 0:
-            raise _TooLargeError("the server sends far more than an answer may have")
+            raise TooLargeError("the server sends far more than an answer may have")
         return count
 
 
@@ -129,7 +117,7 @@ class _Wire:
 
     def makefile(self, mode: str) -> io.BufferedReader:
         del mode  # http.client asks for "rb" only
-        return io.BufferedReader(_WireReader(self, self._sock, self._deadline, self._cap), _READ_BYTES)
+        return io.BufferedReader(_WireReader(self, self._sock, self._deadline, self._cap), READ_BYTES)
 
     def close(self) -> None:
         pass
@@ -206,7 +194,7 @@ class HttpSession:
             response = connection.getresponse()
             with response:
                 stage = "in the middle of the answer"
-                content = _read_body(response, self._max_bytes)
+                content = read_body(response, self._max_bytes)
                 keep = not response.will_close
                 return HttpAnswer(response.status, response.headers, content)
         except FetchError as error:
@@ -215,10 +203,10 @@ class HttpSession:
         except TimeoutError:
             detail = f"the time allowed ({seconds:g} seconds) ran out {stage}"
             raise ExchangeError(ConnectorFault.TIMEOUT, detail, sent=sent) from None
-        except _TooLargeError as error:
+        except TooLargeError as error:
             raise ExchangeError(ConnectorFault.TOO_LARGE, str(error), sent=True) from None
-        except (_BadAnswerError, http.client.IncompleteRead) as error:
-            detail = str(error) if isinstance(error, _BadAnswerError) else "the answer ended early"
+        except (BadAnswerError, http.client.IncompleteRead) as error:
+            detail = str(error) if isinstance(error, BadAnswerError) else "the answer ended early"
             raise ExchangeError(ConnectorFault.PROTOCOL, detail, sent=True) from None
         except OSError as error:  # http.client.RemoteDisconnected is one
             if reused and (wire is None or not wire.has_answered):
@@ -270,58 +258,3 @@ class HttpSession:
             raise TimeoutError
         tried = ", ".join(f"{address.sockaddr[0]}: {reason_of(error)}" for address, error in reasons)
         raise ExchangeError(ConnectorFault.UNREACHABLE, f"no connection ({tried})", sent=False)
-
-
-def _read_body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
-    announced = _announced_length(response)
-    if announced is not None and announced > max_bytes:
-        raise _TooLargeError(f"the answer has {announced} bytes, more than the {max_bytes} allowed")
-    parts = _raw_parts(response, announced)
-    match response.headers.get("Content-Encoding", "identity").strip().lower():
-        case "identity" | "":
-            pass
-        case "gzip" | "x-gzip":
-            parts = _unzipped(parts, max_bytes)
-        case encoding:
-            raise _BadAnswerError(f"the answer is encoded in a way never asked for: {printable(encoding, 40)}")
-    content = bytearray()
-    for part in parts:
-        content += part
-        if len(content) > max_bytes:
-            raise _TooLargeError(f"the answer has more than the {max_bytes} bytes allowed")
-    return bytes(content)
-
-
-def _announced_length(response: http.client.HTTPResponse) -> int | None:
-    values = {value.strip() for value in response.headers.get_all("Content-Length", [])}
-    if not values or response.chunked:  # chunks win over a length: RFC 9112 section 6.3
-        return None
-    text = values.pop()
-    if values or not (text.isascii() and text.isdigit()):
-        raise _BadAnswerError(f"the answer has no usable Content-Length: {printable(text, 40)}")
-    # Numbers of absurd length are too large either way, and Python refuses to read the longest.
-    return int(text[:20])
-
-
-def _raw_parts(response: http.client.HTTPResponse, announced: int | None) -> "Iterator[bytes]":
-    total = 0
-    while part := response.read(_READ_BYTES):
-        total += len(part)
-        yield part
-    if announced is not None and total != announced:
-        raise _BadAnswerError(f"half an answer: {announced} bytes were announced and {total} came")
-
-
-def _unzipped(parts: "Iterator[bytes]", max_bytes: int) -> "Iterator[bytes]":
-    """Decompress; a part is never larger than the answer may be (plus 1), whatever a bomb would make of it."""
-    unzipper = zlib.decompressobj(_GZIP_WINDOW)
-    for part in parts:
-        pending = part
-        while pending and not unzipper.eof:
-            try:
-                yield unzipper.decompress(pending, max_bytes + 1)
-            except zlib.error:
-                raise _BadAnswerError("the compressed answer is damaged") from None
-            pending = unzipper.unconsumed_tail
-    if not unzipper.eof:
-        raise _BadAnswerError("half an answer: its compressed form ended early")
