@@ -38,6 +38,7 @@ def test_a_cluster_whose_lists_are_as_they_should_be(lab: RunningLab) -> None:
         "cluster:lab lab-sub1 ITLFile.tlv",
     ]
     assert {result["verdict"] for result in done.results} == {"valid"}
+    assert "Signed by ITLRECOVERY_lab-pub, whom lab knows." in verify(lab, "cluster:lab").out
 
 
 def test_a_stale_ctl(lab: RunningLab) -> None:

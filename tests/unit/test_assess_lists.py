@@ -276,3 +276,11 @@ def test_common_names_of_the_database(text: str | None, name: str | None) -> Non
 def test_sub1_has_a_callmanager_of_its_own() -> None:
     assert view(healthy(), "sub1", "itl").verdict == "valid"
     assert SUB1.read() != PUB.read()
+
+
+def test_what_was_seen_after_the_list_was_fetched_is_not_held_against_it() -> None:
+    """A renewal between two rounds: AXL tells of it before the new list was looked at."""
+    renewed = replace(row(Source.AXL, "pub", "CallManager", NEW_PUB), first_seen=NOW + 1)
+    assert codes(with_certificates(renewed)).isdisjoint({ClusterCode.STALE_CTL, ClusterCode.STALE_ITL})
+    known_by_then = replace(renewed, first_seen=NOW)
+    assert ClusterCode.STALE_CTL in codes(with_certificates(known_by_then))

@@ -205,6 +205,19 @@ class Known:
             return found
         return max(self.presented(node, unit), key=lambda one: one.certificate.not_before, default=None)
 
+    def first_seen(self, certificate: Certificate) -> int:
+        """Return when a certificate was first seen as a node's own; 0 for one that never was."""
+        return self._first_seen.get(certificate.der, 0)
+
+    @cached_property
+    def _first_seen(self) -> dict[bytes, int]:
+        found: dict[bytes, int] = {}
+        for one in self.seen:
+            if not one.is_trusted_only:
+                der = one.certificate.der
+                found[der] = min(found.get(der, one.fact.first_seen), one.fact.first_seen)
+        return found
+
     @cached_property
     def itl_recovery(self) -> list[Seen]:
         """The ITLRecovery certificates that are installed: one for the cluster since 12.5, else one a node."""

@@ -1,19 +1,20 @@
 """The trust lists of every TFTP node: what they are worth, and what is wrong with them."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
 from ctlctl.assess.continuity import History
 from ctlctl.assess.draft import Findings
-from ctlctl.assess.expected import compare
+from ctlctl.assess.expected import Comparison, compare
 from ctlctl.assess.judged import Judged
 from ctlctl.assess.known import CALLMANAGER_ECDSA, SERVICE_TFTP, Known
 from ctlctl.assess.listfindings import report_ctl, report_itl, report_not_compared, report_not_taken, report_surplus
 from ctlctl.assess.model import ClusterCode, FindingSeverity, ListView, Policy
 from ctlctl.assess.numbers import Tally
 from ctlctl.assess.words import ago, count, moment, span
-from ctlctl.inventory.values import Fault, ListKind, ServedList, Snapshot, Source
+from ctlctl.inventory.values import Fault, ListKind, ListVersion, ServedList, Snapshot, Source
 from ctlctl_trust import ListReport, check_agreement, verify_trust_list
 from ctlctl_trust import Policy as TrustPolicy
 from ctlctl_trust.tlv import NEAR_SIZE_CERTIFICATES, PHONE_SIZE_LIMIT
@@ -68,8 +69,17 @@ class ListRules:
         if report.findings.invalid:
             self._invalid(one, report.findings.listed[0].message)
         elif served.kind == "itl" or self._known.is_mixed:
-            one.comparison = compare(served.kind, served.node, report, self._known)
+            one.comparison = self._as_of(compare(served.kind, served.node, report, self._known), current)
         return one
+
+    def _as_of(self, found: Comparison, current: ListVersion) -> Comparison:
+        """Leave out what was first seen after the list was last fetched: a newer list may have it already."""
+        missing = tuple(
+            wanted
+            for wanted in found.missing
+            if any(self._known.first_seen(certificate) <= current.last_seen for certificate in wanted.any_of)
+        )
+        return found if len(missing) == len(found.missing) else replace(found, missing=missing)
 
     def _invalid(self, one: Judged, message: str) -> None:
         report, current = one.report, one.served.current

@@ -45,7 +45,8 @@ def _check(path: Path) -> int:
             print(f"{name}: {error}")
             broken = True
     if not broken:
-        say(f"{path}: good; {len(found.clusters)} clusters")
+        count = len(found.clusters)
+        say(f"{path}: good; {count} cluster{'' if count == 1 else 's'}")
     return int(broken)
 
 

@@ -138,14 +138,15 @@ class CertificatesInUse:
             log.add(Code.NOT_COMPARED, f"{self._name} is not in mixed mode: nothing says what its CTL should have")
         candidate = None if report.signer is None else report.signer.candidate
         certificate = None if candidate is None else candidate.certificate
-        anchored = report.anchored
-        if anchored is None and certificate is not None:
-            anchored = True if certificate.list_key in self.known.keys else None
+        anchored, vouched_by = report.anchored, None
+        if anchored is None and certificate is not None and certificate.list_key in self.known.keys:
+            anchored, vouched_by = True, self._name
         findings = log.freeze()
         return result._replace(
             findings=findings,
             verdict=verdict_of(findings, anchored=anchored),
             list_report=replace(report, anchored=anchored),
+            vouched_by=vouched_by,
         )
 
     def _compare(self, kind: ListKind, node: str | None, result: Result) -> Comparison:

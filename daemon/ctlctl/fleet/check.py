@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ctlctl.fleet.words import span
+from ctlctl.fleet.words import plural, span
 from ctlctl.terminal import printable
 
 _OK, _WARNING, _CRITICAL, _UNKNOWN = 0, 1, 2, 3
@@ -50,7 +50,7 @@ def _nothing(answer: Mapping[str, Any], *, live: bool) -> str:
     oldest = max(
         answer["at"] - (one["sources"].get(_SOURCE, {}).get("last_success") or 0) for one in answer["clusters"]
     )
-    return f"{len(answer['clusters'])} clusters, nothing to report, oldest look {span(oldest)} ago"
+    return f"{plural(len(answer['clusters']), 'cluster')}, nothing to report, oldest look {span(oldest)} ago"
 
 
 def _figures(answer: Mapping[str, Any]) -> str:

@@ -57,6 +57,7 @@ class Result(NamedTuple):
         asked_continuity: whether a previous list was given.
         agrees_with_ctl: whether an ITL agrees with the CTL given; None when that was not asked or cannot be said.
         no_previous: a previous list was given, and it is empty: phones hold none.
+        vouched_by: cluster that knows the signer, where no anchor was given.
     """
 
     target: str
@@ -71,6 +72,7 @@ class Result(NamedTuple):
     asked_continuity: bool = False
     agrees_with_ctl: bool | None = None
     no_previous: bool = False
+    vouched_by: str | None = None
 
     @property
     def header(self) -> "Header | None":

@@ -218,7 +218,7 @@ def _passed_lines(result: Result, style: Style) -> list[str]:
     if result.agrees_with_ctl:
         passed.append(("agreement", "the CTL you gave holds the ITL's signer as SAST and its CCM+TFTP and CAPF keys"))
     if result.anchored:
-        passed.append(("anchor", "a trust anchor you gave vouches for the signer"))
+        passed.append(("anchor", _who_vouches(result)))
     if result.signed_report is not None and result.signed_report.plaintext is not None:
         size = len(result.signed_report.plaintext)
         passed.append(("content", f"decrypts to {size:,} B with the stated digest"))
@@ -256,6 +256,12 @@ def _placed(finding: Finding) -> str:
     if finding.offset is not None and severity_of(finding.code) is Severity.ERROR:
         where.append(f"offset {finding.offset}" + ("" if finding.tag is None else f" tag {finding.tag}"))
     return (", ".join(where) + ": " if where else "") + finding.message
+
+
+def _who_vouches(result: Result) -> str:
+    if result.vouched_by is not None:
+        return f"{printable(result.vouched_by)} knows the signer's certificate"
+    return "a trust anchor you gave vouches for the signer"
 
 
 def _continuity_lines(result: Result) -> list[str]:
@@ -298,7 +304,8 @@ def _what_it_means(result: Result) -> str:
         return " No anchor was given: who signed it is not proven."
     if result.verdict is Verdict.VALID:
         certificate = result.signer_certificate
-        return "" if certificate is None else f" Signed by {printable(certificate.common_name)}, anchored."
+        how = "anchored" if result.vouched_by is None else f"whom {printable(result.vouched_by)} knows"
+        return "" if certificate is None else f" Signed by {printable(certificate.common_name)}, {how}."
     return ""
 
 
