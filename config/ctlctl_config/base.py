@@ -1,6 +1,7 @@
 """What tables of the settings file are made of: kinds of value, and the rules that hold for every table."""
 
 import re
+from base64 import b64decode
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
 from zoneinfo import ZoneInfo
@@ -66,6 +67,18 @@ def check_pin(text: str) -> str:
     return pin.hex(":").upper()
 
 
+def check_host_key(text: str) -> str:
+    """Refuse what is no fingerprint of an SSH host key as OpenSSH prints it (SHA256: and base64 without padding)."""
+    kind, _, digest = text.partition(":")
+    try:
+        size = len(b64decode(digest + "=" * (-len(digest) % 4), validate=True))
+    except ValueError:
+        size = 0
+    if kind != "SHA256" or size != _SHA256_BYTES:
+        raise ValueError("this is no fingerprint such as ssh-keygen -l prints: SHA256: and 43 characters")
+    return f"SHA256:{digest.rstrip('=')}"
+
+
 def check_timezone(text: str) -> str:
     """Refuse a time zone that this machine does not know."""
     # UTC is known without the system's data; ZoneInfo itself refuses what would lead out of its directory.
@@ -80,6 +93,7 @@ def check_timezone(text: str) -> str:
 FilePath = Annotated[Path, BeforeValidator(resolved)]
 Host = Annotated[str, AfterValidator(check_host)]
 Pin = Annotated[str, AfterValidator(check_pin)]
+HostKey = Annotated[str, AfterValidator(check_host_key)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 #: A port of a node; 0 says that the node has no such service and is not asked for it.
 NodePort = Annotated[int, Field(ge=0, le=65535)]

@@ -116,6 +116,11 @@ class ScheduleSettings(Table):
         phones_seconds: certificates that phones present, some at a time.
         phones_per_run: phones looked at each time; those not looked at longest come first.
         phone_rest_seconds: a phone is not looked at again before.
+        services_seconds: services of every node, by Control Center.
+        certificates_seconds: certificates of every node, by the certificate API.
+        cli_seconds: what the platform CLI of every node says.
+        tvs_seconds: whether TVS of every node knows the certificates in use.
+        pages_seconds: pages of phones, some at a time as with their certificates.
     """
 
     axl_seconds: int = Field(default=900, ge=1, le=86_400, description="between two readings by AXL", examples=[900])
@@ -136,6 +141,18 @@ class ScheduleSettings(Table):
     phone_rest_seconds: int = Field(
         default=82_800, ge=0, le=864_000, description="rest of a phone between two looks", examples=[82_800]
     )
+    services_seconds: int = Field(
+        default=900, ge=1, le=86_400, description="between two readings of services", examples=[900]
+    )
+    certificates_seconds: int = Field(
+        default=3600, ge=1, le=86_400, description="between two readings of certificates", examples=[3600]
+    )
+    # A login by SSH takes CUCM 5 to 30 s and shows up in its audit log.
+    cli_seconds: int = Field(default=3600, ge=1, le=86_400, description="between two logins by SSH", examples=[3600])
+    tvs_seconds: int = Field(default=3600, ge=1, le=86_400, description="between two rounds of TVS", examples=[3600])
+    pages_seconds: int = Field(
+        default=3600, ge=1, le=86_400, description="between two looks at pages of phones", examples=[3600]
+    )
 
 
 class ThresholdSettings(Table):
@@ -150,6 +167,7 @@ class ThresholdSettings(Table):
         capf_stuck_hours: age over which a pending CAPF operation is stuck.
         phones_per_night: LSCs that a rollout renews in one night.
         unregistered_percent: share of phones that are not registered, over which that is a finding.
+        backup_hours: age over which the last backup that succeeded is old.
     """
 
     expiring_warning_days: int = Field(default=90, ge=1, le=3650, description="warning before an end", examples=[90])
@@ -168,6 +186,10 @@ class ThresholdSettings(Table):
     phones_per_night: int = Field(default=9000, ge=1, le=40_000, description="LSCs renewed in a night", examples=[9000])
     unregistered_percent: float = Field(
         default=10.0, gt=0, le=100, allow_inf_nan=False, description="phones not registered", examples=[10]
+    )
+    # Two days: a backup each night may fail once.
+    backup_hours: float = Field(
+        default=48.0, gt=0, le=8760, allow_inf_nan=False, description="a backup is old", examples=[48]
     )
 
     wanted: ClassVar[str] = "critical comes after warning: expiring_critical_days must not be more"

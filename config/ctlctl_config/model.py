@@ -11,6 +11,7 @@ from ctlctl_config.base import (
     CredentialName,
     FilePath,
     Host,
+    HostKey,
     NodePort,
     Port,
     Table,
@@ -25,7 +26,34 @@ from ctlctl_config.secretfiles import read_credential, read_secret_file
 _CLUSTER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 
-class AxlSettings(TlsTable):
+class AccountTable(Table):
+    """An account whose password lies in a file or a systemd credential."""
+
+    password_file: FilePath | None = Field(
+        default=None, description="file with the password, mode 0600", examples=["secrets/hq-axl.password"]
+    )
+    password_credential: CredentialName | None = Field(
+        default=None, description="name of a systemd credential with the password", examples=["hq-axl"]
+    )
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if (self.password_file is None) == (self.password_credential is None):
+            raise ValueError("exactly one of password_file and password_credential is needed")
+        return self
+
+    def read_password(self) -> SecretStr:
+        """Read the password, now.
+
+        Raises:
+            SecretError: It cannot be had, or others can read it.
+        """
+        if self.password_file is not None:
+            return read_secret_file(self.password_file)
+        return read_credential(self.password_credential or "")
+
+
+class AxlSettings(TlsTable, AccountTable):
     """AXL of one cluster; RIS uses the same host, user and certificate.
 
     Attributes:
@@ -43,12 +71,6 @@ class AxlSettings(TlsTable):
     host: Host = Field(description="name or address of the publisher", examples=["10.1.1.10"])
     port: Port = Field(default=8443, description="TCP port of its web server", examples=[8443])
     username: Word = Field(description="application user with the AXL roles", examples=["ctlctl-reader"])
-    password_file: FilePath | None = Field(
-        default=None, description="file with the password, mode 0600", examples=["secrets/hq-axl.password"]
-    )
-    password_credential: CredentialName | None = Field(
-        default=None, description="name of a systemd credential with the password", examples=["hq-axl"]
-    )
     version: Literal["auto", "11.5", "12.5", "14.0"] = Field(
         default="auto", description="version of AXL", examples=["auto"]
     )
@@ -64,22 +86,10 @@ class AxlSettings(TlsTable):
     wanted: ClassVar[str] = 'write tls_pin = "4F:0A:…" (or tls_ca) and password_file = "…" (or password_credential)'
 
     @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
+    def _one_identity(self) -> Self:
         if (self.tls_pin is None) == (self.tls_ca is None):
             raise ValueError("exactly one of tls_pin and tls_ca is needed")
-        if (self.password_file is None) == (self.password_credential is None):
-            raise ValueError("exactly one of password_file and password_credential is needed")
         return self
-
-    def read_password(self) -> SecretStr:
-        """Read the password, now.
-
-        Raises:
-            SecretError: It cannot be had, or others can read it.
-        """
-        if self.password_file is not None:
-            return read_secret_file(self.password_file)
-        return read_credential(self.password_credential or "")
 
 
 class RisSettings(Table):
@@ -107,6 +117,7 @@ class NodePorts(Table):
     sccp: NodePort = Field(default=2443, description="SCCP over TLS; 0: not there", examples=[2443])
     tvs: NodePort = Field(default=2445, description="Trust Verification Service; 0: not there", examples=[2445])
     capf: NodePort = Field(default=3804, description="CAPF; 0: not there", examples=[3804])
+    ssh: NodePort = Field(default=22, description="platform CLI over SSH; 0: not there", examples=[22])
 
 
 class NodeSettings(TlsTable):
@@ -116,12 +127,16 @@ class NodeSettings(TlsTable):
         name: as AXL's listProcessNode gives it.
         host: name or address.
         tftp: whether it serves trust lists.
+        ssh_host_key: the only key by which its platform CLI may prove itself.
         ports: where its services are.
     """
 
     name: Word = Field(description="name of the node, as listProcessNode gives it", examples=["cucm-sub1"])
     host: Host = Field(description="name or address of the node", examples=["10.1.1.11"])
     tftp: bool = Field(default=False, description="true where the node serves trust lists", examples=[True])
+    ssh_host_key: HostKey | None = Field(
+        default=None, description="fingerprint of its SSH host key, as ssh-keygen -l prints it", examples=["SHA256:…"]
+    )
     ports: NodePorts = Field(default=NodePorts(), description="ports that are not CUCM's own", examples=[{"sip": 0}])
 
     wanted: ClassVar[str] = "write either tls_pin or tls_ca"
@@ -137,11 +152,53 @@ class PhoneSettings(Table):
     """How phones are asked themselves."""
 
     https_port: Port = Field(default=443, description="TCP port of the phones' web server", examples=[443])
+    http_port: Port = Field(default=80, description="TCP port of the phones' pages", examples=[80])
+    pages: bool = Field(default=True, description="false: the pages are not read", examples=[True])
     # Phones have tiny CPUs and switches small tables: 20 at once is what auditors of certificates do.
     probe_concurrency: int = Field(default=20, ge=1, le=500, description="phones asked at the same time", examples=[20])
     probe_timeout_seconds: float = Field(
         default=5.0, gt=0, le=60, allow_inf_nan=False, description="for one phone", examples=[5]
     )
+
+
+class PlatformSettings(AccountTable):
+    """The OS Administration account of a cluster: the platform CLI over SSH, and the certificate API of 14 and later.
+
+    Attributes:
+        username: an OS administrator; level 1 reads certificates, level 0 does not.
+        ssh: whether the platform CLI is asked.
+        certificate_api: whether the certificate API is asked.
+        sha1_key_exchange: whether SHA-1 key exchange and ssh-rsa host keys may be used, which 10.5 to 11.5 need.
+        login_seconds: from the connection to the first prompt. CUCM takes 5 to 30 s for that.
+        command_seconds: for one command that reads.
+    """
+
+    username: Word = Field(description="OS administrator", examples=["ctlctl-os"])
+    ssh: bool = Field(default=True, description="false: the platform CLI is not asked", examples=[True])
+    certificate_api: bool = Field(default=True, description="false: the certificate API is not asked", examples=[True])
+    sha1_key_exchange: bool = Field(
+        default=False, description="true for CUCM 10.5 to 11.5, which speak nothing newer", examples=[False]
+    )
+    login_seconds: float = Field(
+        default=60.0, gt=0, le=600, allow_inf_nan=False, description="until the first prompt", examples=[60]
+    )
+    command_seconds: float = Field(
+        default=120.0, gt=0, le=1800, allow_inf_nan=False, description="for one command", examples=[120]
+    )
+
+    wanted: ClassVar[str] = 'write password_file = "…" (or password_credential)'
+
+
+class ControlCenterSettings(Table):
+    """Control Center of every node; it takes the account of AXL."""
+
+    enabled: bool = Field(default=True, description="false: services are not asked for", examples=[True])
+
+
+class TvsSettings(Table):
+    """The Trust Verification Service of every node."""
+
+    enabled: bool = Field(default=True, description="false: TVS is not asked", examples=[True])
 
 
 class ClusterSettings(Table):
@@ -152,6 +209,9 @@ class ClusterSettings(Table):
         timezone: the cluster's, in which CUCM reads "Operation Completes By".
         axl: how AXL is reached.
         ris: how RIS is used.
+        platform: the OS Administration account; None where there is none, and what needs it stays unknown.
+        control_center: whether services are asked for.
+        tvs: whether TVS is asked.
         nodes: its nodes.
         phones: how phones are asked.
         schedule: how often each interface is asked.
@@ -164,6 +224,11 @@ class ClusterSettings(Table):
     )
     axl: AxlSettings = Field(description="how AXL is reached")
     ris: RisSettings = Field(default=RisSettings(), description="how RIS is used")
+    platform: PlatformSettings | None = Field(default=None, description="the OS Administration account")
+    control_center: ControlCenterSettings = Field(
+        default=ControlCenterSettings(), description="whether services are asked for"
+    )
+    tvs: TvsSettings = Field(default=TvsSettings(), description="whether TVS is asked")
     nodes: Annotated[tuple[NodeSettings, ...], Field(strict=False)] = Field(
         default=(), description="one table for each node"
     )

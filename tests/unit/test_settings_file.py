@@ -72,6 +72,7 @@ class TestWhatIsRead:
             "sccp": 2443,
             "tvs": 2445,
             "capf": 3804,
+            "ssh": 22,
         }
         assert cluster.phones.https_port == 443
 
@@ -149,7 +150,7 @@ class TestWhatIsRefused:
             (PLAIN + NODE + 'tls_ca = "x"\ntls_pin = "' + PIN + '"', ("do not go together",)),
             (PLAIN + NODE + 'tftp = "yes"', ("[clusters.hq.nodes number 1] tftp",)),
             (PLAIN + NODE + "ports = { sip = -1 }", ("[clusters.hq.nodes number 1.ports] sip",)),
-            (PLAIN + NODE + "ports = { ssh = 22 }", ("ssh: is not known",)),
+            (PLAIN + NODE + "ports = { telnet = 23 }", ("telnet: is not known",)),
             (PLAIN + '[clusters.hq.nodes]\nname = "x"', ("write [[clusters.hq.nodes]]",)),
             (PLAIN.replace("clusters.hq", 'clusters."h q"'), ("'h q' is no name for a cluster",)),
             (PLAIN.replace("clusters.hq", 'clusters."\\u001b[31m"'), ("is no name for a cluster",)),
