@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ctlctl.inventory.values import Source
+from ctlctl.inventory.words import Source
 from ctlctl.service.daemon import Daemon
 from ctlctl.service.jobs import Jobs
 from ctlctl.store.store import Store

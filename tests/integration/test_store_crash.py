@@ -14,7 +14,8 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from ctlctl.inventory.values import Snapshot, Source
+from ctlctl.inventory.values import Snapshot
+from ctlctl.inventory.words import Source
 from ctlctl.store.store import Store
 from support.storage import HQ, program, program_environment
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
-from ctlctl.inventory.values import Snapshot, Source
+from ctlctl.inventory.values import Snapshot
+from ctlctl.inventory.words import Source
 from ctlctl.store.store import Store
 from support.storage import (
     FACTS,

@@ -14,7 +14,6 @@ from ctlctl.assess.model import CredentialState, FindingSeverity, Policy
 from ctlctl.inventory.values import (
     CapfProfileFact,
     ClusterFacts,
-    Fault,
     ListVersion,
     NodeFact,
     Phone,
@@ -26,9 +25,9 @@ from ctlctl.inventory.values import (
     SeenCertificate,
     ServedList,
     Snapshot,
-    Source,
     SourceState,
 )
+from ctlctl.inventory.words import Fault, Source
 from support.lists import CAPF, PUB, RECOVERY, STRANGER, TVS
 from support.smallsnapshot import NOW, POLICY, TOKEN, ctl, healthy, itl, judged
 

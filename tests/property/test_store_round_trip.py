@@ -11,16 +11,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from ctlctl.inventory.values import (
     CapfProfileFact,
     ClusterFacts,
-    Fault,
-    ListKind,
     NodeFact,
     Phone,
     PhoneConfig,
     PhoneProbe,
     Registration,
-    Source,
     SourceState,
 )
+from ctlctl.inventory.words import Fault, ListKind, Source
 from ctlctl.store.store import Store
 from support.storage import FACTS, HQ, failed, phone, phone_name, probe, registration
 

@@ -25,7 +25,8 @@ from ctlctl.assess.model import (
     ListView,
     Numbers,
 )
-from ctlctl.inventory.values import CapfProfileFact, ClusterFacts, Fault, NodeFact, Source, SourceState
+from ctlctl.inventory.values import CapfProfileFact, ClusterFacts, NodeFact, SourceState
+from ctlctl.inventory.words import Fault, Source
 from ctlctl.service.hub import ClusterReport
 from ctlctl.store.values import StoredFinding
 from support.programs import require_program

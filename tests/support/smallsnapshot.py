@@ -9,8 +9,6 @@ from ctlctl.assess.model import Assessment, ClusterCode, Finding, Policy
 from ctlctl.inventory.values import (
     CapfProfileFact,
     ClusterFacts,
-    Fault,
-    ListKind,
     ListVersion,
     NodeFact,
     Phone,
@@ -21,9 +19,9 @@ from ctlctl.inventory.values import (
     SeenCertificate,
     ServedList,
     Snapshot,
-    Source,
     SourceState,
 )
+from ctlctl.inventory.words import Fault, ListKind, Source
 from ctlctl_trust import Kind, build_trust_list
 from support.lists import CAPF, PUB, RECOVERY, SUB1, SUB2, TVS, Row, ctl_rows, itl_rows, list_plan
 from support.pki import CertificatePlan, plan

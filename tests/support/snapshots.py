@@ -10,8 +10,6 @@ from ctlctl.assess.model import Policy
 from ctlctl.inventory.values import (
     CapfProfileFact,
     ClusterFacts,
-    Fault,
-    ListKind,
     ListVersion,
     NodeFact,
     Phone,
@@ -22,9 +20,9 @@ from ctlctl.inventory.values import (
     SeenCertificate,
     ServedList,
     Snapshot,
-    Source,
     SourceState,
 )
+from ctlctl.inventory.words import Fault, ListKind, Source
 from ctlctl_lab.model import REGISTERED, SERVICE_TFTP, UNKNOWN, CapfProfile, Credential, Node
 from ctlctl_lab.model import Phone as LabPhone
 from ctlctl_lab.phones import presented

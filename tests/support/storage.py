@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ctlctl.assess.model import ClusterCode, Finding, FindingSeverity
-from ctlctl.inventory.values import ClusterFacts, Fault, ListVersion, NodeFact, PhoneConfig, PhoneProbe, Registration
+from ctlctl.inventory.values import ClusterFacts, ListVersion, NodeFact, PhoneConfig, PhoneProbe, Registration
+from ctlctl.inventory.words import Fault
 from ctlctl.store.store import Store
 
 HQ = "hq"

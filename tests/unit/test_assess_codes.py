@@ -8,16 +8,8 @@ import pytest
 from ctlctl.assess.model import ClusterCode as C
 from ctlctl.assess.model import FindingSeverity as S
 from ctlctl.assess.model import Policy
-from ctlctl.inventory.values import (
-    ClusterFacts,
-    Fault,
-    Phone,
-    PortState,
-    SecurityModeChange,
-    Snapshot,
-    Source,
-    SourceState,
-)
+from ctlctl.inventory.values import ClusterFacts, Phone, PortState, SecurityModeChange, Snapshot, SourceState
+from ctlctl.inventory.words import Fault, Source
 from support.lists import CAPF, PUB, STRANGER, SUB1, TVS, Row, ctl_rows, itl_rows
 from support.pki import END, START
 from support.smallsnapshot import (

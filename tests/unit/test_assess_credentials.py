@@ -6,7 +6,8 @@ import pytest
 
 from ctlctl.assess.credentials import MANUFACTURING_CAS
 from ctlctl.assess.model import ClusterCode, CredentialState, PhoneCredential, Policy
-from ctlctl.inventory.values import ClusterFacts, Phone, PhoneProbe, Snapshot, Source
+from ctlctl.inventory.values import ClusterFacts, Phone, PhoneProbe, Snapshot
+from ctlctl.inventory.words import Source
 from support.lists import CAPF, STRANGER
 from support.smallsnapshot import (
     CAPF_ENDS,

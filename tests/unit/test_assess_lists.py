@@ -9,7 +9,8 @@ from ctlctl.assess.expected import expected
 from ctlctl.assess.known import Known, common_name
 from ctlctl.assess.model import ClusterCode, Finding, FindingSeverity, ListView
 from ctlctl.assess.words import moment
-from ctlctl.inventory.values import ClusterFacts, ListKind, NodeFact, Phone, ServedList, Snapshot, Source
+from ctlctl.inventory.values import ClusterFacts, NodeFact, Phone, ServedList, Snapshot
+from ctlctl.inventory.words import ListKind, Source
 from support.lists import CAPF, PUB, RECOVERY, STRANGER, SUB1, SUB2, TVS, ctl_rows, itl_rows
 from support.pki import plan
 from support.smallsnapshot import (

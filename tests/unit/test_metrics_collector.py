@@ -12,7 +12,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from ctlctl.assess.model import ClusterCode, CredentialState, FindingSeverity, Numbers
-from ctlctl.inventory.values import ClusterFacts, Fault, Source, SourceState
+from ctlctl.inventory.values import ClusterFacts, SourceState
+from ctlctl.inventory.words import Fault, Source
 from ctlctl.metrics.catalogue import GAUGES
 from ctlctl.metrics.collector import MAX_CERTIFICATES, MAX_FAMILIES, MAX_ISSUERS, MONTHS_AHEAD, FleetCollector
 from ctlctl.metrics.sheet import MAX_LABEL_CHARACTERS

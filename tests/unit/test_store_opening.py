@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from ctlctl.inventory.values import Source
+from ctlctl.inventory.words import Source
 from ctlctl.store.errors import StoreError, StoreFault, translated
 from ctlctl.store.store import Store
 from support.storage import HQ, SILENT, phone, record_phones

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ctlctl.inventory.values import CapfProfileFact, Fault, NodeFact, Phone, PhoneConfig, SecurityModeChange, Source
+from ctlctl.inventory.values import CapfProfileFact, NodeFact, Phone, PhoneConfig, SecurityModeChange
+from ctlctl.inventory.words import Fault, Source
 from ctlctl.store.store import Store
 from ctlctl.store.values import PhoneEvent
 from support.storage import (

@@ -54,4 +54,4 @@ def test_only_three_modules_know_sqlite() -> None:
 def test_values_and_contract_need_no_database_library() -> None:
     tree = ast.parse((FOLDER / "values.py").read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported == {"dataclasses", "ctlctl.assess.model", "ctlctl.inventory.values"}
+    assert imported == {"dataclasses", "ctlctl.assess.model", "ctlctl.inventory.values", "ctlctl.inventory.words"}

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ctlctl.inventory.values import Fault, PortState, SeenCertificate, ServedList, Source
+from ctlctl.inventory.values import PortState, SeenCertificate, ServedList
+from ctlctl.inventory.words import Fault, Source
 from ctlctl.store.store import Store
 from support.storage import FACTS, HQ, REFUSED, SILENT, shown
 

@@ -8,7 +8,8 @@ from ctlctl.assess.known import PORT_SERVICES, SERVICE_TFTP, Known
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
 from ctlctl.assess.numbers import Tally
 from ctlctl.assess.words import DAY, count, listed, minute, span
-from ctlctl.inventory.values import PortState, Snapshot, Source
+from ctlctl.inventory.values import PortState, Snapshot
+from ctlctl.inventory.words import Source
 
 _MODES: Final = {0: "non-secure", 1: "mixed mode", None: "a mode that is not known"}
 #: How long a change of the security mode is told.

@@ -10,7 +10,8 @@ from typing import Final
 
 from ctlctl.assess.known import SERVICE_TVS, TVS, Known
 from ctlctl.assess.model import FindingSeverity
-from ctlctl.inventory.values import ListKind, ListVersion, ServedList
+from ctlctl.inventory.values import ListVersion, ServedList
+from ctlctl.inventory.words import ListKind
 from ctlctl_trust import Continuity, ListReport, check_continuity, severity_of, verify_trust_list
 from ctlctl_trust.codes import Code, Severity
 from ctlctl_trust.tlv import Role

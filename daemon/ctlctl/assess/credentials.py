@@ -10,7 +10,8 @@ from typing import Final
 from ctlctl.assess.known import Known, common_name, epoch
 from ctlctl.assess.model import CredentialState, PhoneCredential, Policy
 from ctlctl.assess.words import DAY, day
-from ctlctl.inventory.values import Phone, PhoneConfig, PhoneProbe, Snapshot, Source
+from ctlctl.inventory.values import Phone, PhoneConfig, PhoneProbe, Snapshot
+from ctlctl.inventory.words import Source
 
 #: Issuers of factory certificates (MIC): CN of Cisco's manufacturing CAs.
 MANUFACTURING_CAS: Final = frozenset(

@@ -24,7 +24,7 @@ from ctlctl.assess.known import (
     same_certificate,
 )
 from ctlctl.assess.words import day
-from ctlctl.inventory.values import ListKind
+from ctlctl.inventory.words import ListKind
 from ctlctl_trust import Certificate, ListReport
 from ctlctl_trust.tlv import Role, role_name
 

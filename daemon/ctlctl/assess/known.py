@@ -10,7 +10,8 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
-from ctlctl.inventory.values import NodeFact, SeenCertificate, Snapshot, Source
+from ctlctl.inventory.values import NodeFact, SeenCertificate, Snapshot
+from ctlctl.inventory.words import Source
 from ctlctl_trust import Certificate, CertificateError, read_certificate
 
 CALLMANAGER: Final = "CallManager"

@@ -16,7 +16,7 @@ from ctlctl.assess.words import ago, count, day, listed, span
 from ctlctl_trust.tlv import Role
 
 if TYPE_CHECKING:
-    from ctlctl.inventory.values import ListKind
+    from ctlctl.inventory.words import ListKind
 
 _UPDATE_CTL = "On the publisher: utils ctl update CTLFile"
 _AFTER_CTL = (

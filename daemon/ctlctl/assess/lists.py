@@ -14,7 +14,8 @@ from ctlctl.assess.listfindings import report_ctl, report_itl, report_not_compar
 from ctlctl.assess.model import ClusterCode, FindingSeverity, ListView, Policy
 from ctlctl.assess.numbers import Tally
 from ctlctl.assess.words import ago, count, moment, span
-from ctlctl.inventory.values import Fault, ListKind, ListVersion, ServedList, Snapshot, Source
+from ctlctl.inventory.values import ListVersion, ServedList, Snapshot
+from ctlctl.inventory.words import Fault, ListKind, Source
 from ctlctl_trust import ListReport, check_agreement, verify_trust_list
 from ctlctl_trust import Policy as TrustPolicy
 from ctlctl_trust.tlv import NEAR_SIZE_CERTIFICATES, PHONE_SIZE_LIMIT

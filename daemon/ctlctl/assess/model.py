@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
-from ctlctl.inventory.values import ListKind, Source
+from ctlctl.inventory.words import ListKind, Source
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 

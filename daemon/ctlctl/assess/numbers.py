@@ -14,7 +14,8 @@ from ctlctl.assess.families import knows_itl, model_family
 from ctlctl.assess.known import Known
 from ctlctl.assess.model import CredentialState, Json, Numbers, PhoneCredential, PhoneView, Policy
 from ctlctl.assess.words import DAY, month, shares
-from ctlctl.inventory.values import CapfProfileFact, ListKind, Phone, Snapshot
+from ctlctl.inventory.values import CapfProfileFact, Phone, Snapshot
+from ctlctl.inventory.words import ListKind
 
 #: Days within which LSCs that end are counted.
 WITHIN_DAYS: Final = (30, 90, 180, 365)

@@ -5,7 +5,8 @@ from typing import Final
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
 from ctlctl.assess.words import ago, count, span
-from ctlctl.inventory.values import Fault, Snapshot, Source, SourceState
+from ctlctl.inventory.values import Snapshot, SourceState
+from ctlctl.inventory.words import Fault, Source
 
 _NAMES: Final = {
     Source.AXL: "AXL",
@@ -13,6 +14,11 @@ _NAMES: Final = {
     Source.TRUST_LISTS: "The trust lists",
     Source.TLS_PORTS: "The TLS ports",
     Source.PHONE_TLS: "The phones' certificates",
+    Source.CONTROL_CENTER: "The Control Center",
+    Source.CERTIFICATE_API: "The certificate API",
+    Source.PLATFORM_CLI: "The platform CLI",
+    Source.TVS: "TVS",
+    Source.PHONE_PAGES: "The phones' pages",
 }
 _WITHOUT: Final = {
     Source.AXL: "Which phones there are, what their LSCs are and which certificates are installed is not known.",
@@ -20,10 +26,17 @@ _WITHOUT: Final = {
     Source.TRUST_LISTS: "Whether phones are served lists that they can trust is not known.",
     Source.TLS_PORTS: "Whether services present the certificates that are installed is not known.",
     Source.PHONE_TLS: "What phones really present is not known; the database's word stands alone.",
+    Source.CONTROL_CENTER: "Whether the services that phones need run is not known.",
+    Source.CERTIFICATE_API: "Which certificates nodes have installed is known from the database alone.",
+    Source.PLATFORM_CLI: "How replication, clocks, backups and the nodes' own certificates stand is not known.",
+    Source.TVS: "Whether phones would be told that the certificates in use are good is not known.",
+    Source.PHONE_PAGES: "Which lists phones really hold is not known; times of registration stand alone.",
 }
 #: Sources that every cluster has; a look at the phones themselves may be switched off.
 _ALWAYS: Final = frozenset({Source.AXL, Source.RIS, Source.TRUST_LISTS, Source.TLS_PORTS})
 _SOAP: Final = frozenset({Source.AXL, Source.RIS})
+#: Sources whose name is a plural.
+_MANY: Final = frozenset({Source.TRUST_LISTS, Source.TLS_PORTS, Source.PHONE_TLS, Source.PHONE_PAGES})
 
 
 def report_sources(snapshot: Snapshot, policy: Policy, now: int, findings: Findings) -> None:
@@ -104,7 +117,7 @@ def _failing(state: SourceState, fault: Fault, policy: Policy, now: int, finding
         findings.add(
             ClusterCode.CLUSTER_BUSY,
             FindingSeverity.INFO,
-            f"{_NAMES[source]} {'says' if source in _SOAP else 'say'} to be busy, for {span(now - since)} ({last}).",
+            f"{_NAMES[source]} {'say' if source in _MANY else 'says'} to be busy, for {span(now - since)} ({last}).",
             "Collecting takes longer; phones are not concerned.",
             "Use fewer tools at the same time, or lower calls_per_minute and page_size in the settings",
             subject=source.value,
@@ -127,7 +140,7 @@ def _failing(state: SourceState, fault: Fault, policy: Policy, now: int, finding
 def _stale(source: Source, state: SourceState | None, now: int, findings: Findings) -> None:
     last = None if state is None else state.last_success
     said = "has never been asked with success" if last is None else f"last answered {ago(now, last)}"
-    verb = said if source in _SOAP else said.replace("has", "have", 1)
+    verb = said.replace("has", "have", 1) if source in _MANY else said
     findings.add(
         ClusterCode.SOURCE_STALE,
         FindingSeverity.UNKNOWN,

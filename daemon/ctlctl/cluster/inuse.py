@@ -15,7 +15,8 @@ from ctlctl.cluster.soapview import open_axl
 from ctlctl.connectors.errors import ConnectorError
 from ctlctl.inventory.collect_axl import AxlReading, read_cluster
 from ctlctl.inventory.collect_lists import read_lists
-from ctlctl.inventory.values import Fault, ListKind, SeenCertificate, Snapshot, Source
+from ctlctl.inventory.values import SeenCertificate, Snapshot
+from ctlctl.inventory.words import Fault, ListKind, Source
 from ctlctl.verify.engine import verdict_of
 from ctlctl.verify.helpers import HelperError
 from ctlctl.verify.result import Result

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from ctlctl.connectors.fetch import fetch
 from ctlctl.connectors.ports import FetchError, FetchFault, FetchLimits, FetchTarget, Scheme
-from ctlctl.inventory.values import Fault, ListKind
+from ctlctl.inventory.words import Fault, ListKind
 from ctlctl_config.model import NodeSettings
 
 #: node, kind, the file (None where there is none), or why it could not be had.

@@ -7,7 +7,8 @@ from typing import Final, TypeAlias
 
 from ctlctl.connectors.errors import Place
 from ctlctl.connectors.tls_probe import ProbeTarget, TlsProbeError, sweep
-from ctlctl.inventory.values import Fault, PhoneProbe
+from ctlctl.inventory.values import PhoneProbe
+from ctlctl.inventory.words import Fault
 from ctlctl_config.model import NodeSettings, PhoneSettings
 from ctlctl_trust.certificate import Certificate, CertificateError, read_certificate
 from ctlctl_trust.issuing import issued_by

@@ -7,7 +7,7 @@ CUCM are kept as it spells them.
 from dataclasses import dataclass
 from typing import Literal
 
-from ctlctl.inventory.values import Fault, ListKind, Source
+from ctlctl.inventory.words import Fault, ListKind, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ctlctl.inventory.nodevalues import CertificatePlace
-from ctlctl.inventory.values import Fault, ListKind
+from ctlctl.inventory.words import Fault, ListKind
 
 
 @dataclass(frozen=True, slots=True)

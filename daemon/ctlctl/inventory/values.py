@@ -6,35 +6,20 @@ Instants are whole seconds since 1970-01-01 UTC. None always means: not known. W
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Literal, TypeAlias
 
-ListKind: TypeAlias = Literal["ctl", "itl"]
-
-
-class Source(StrEnum):
-    """Who says so. Each is asked by a job of its own, and fails alone."""
-
-    AXL = "axl"
-    RIS = "ris"
-    TRUST_LISTS = "trust-lists"
-    TLS_PORTS = "tls-ports"
-    PHONE_TLS = "phone-tls"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a source could not be asked.
-
-    Attributes:
-        kind: value of `ConnectorFault` or `FetchFault`.
-        detail: what happened, with the place.
-        advice: what to do.
-    """
-
-    kind: str
-    detail: str
-    advice: str = ""
+from ctlctl.inventory.nodevalues import (
+    BackupFact,
+    NodeState,
+    NtpFact,
+    PhonePage,
+    ReplicationFact,
+    ServiceFact,
+    ShownList,
+    StaleLsc,
+    StoreCertificate,
+    TvsAnswer,
+)
+from ctlctl.inventory.words import Fault, ListKind, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +172,7 @@ class Phone:
         probe: the last look at its web server that showed a certificate, or else the last look.
         last_probe_fault: why the newest look failed, where `probe` is an older success.
         last_probe_at: when its web server was last looked at, whatever came of it.
+        page: the last reading of its pages that showed something, or else the last attempt.
     """
 
     config: PhoneConfig
@@ -197,6 +183,7 @@ class Phone:
     probe: PhoneProbe | None = None
     last_probe_fault: str | None = None
     last_probe_at: int | None = None
+    page: PhonePage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +304,15 @@ class Snapshot:
         certificates: those that are there now, by AXL and by ports.
         ports: every TLS port that was asked.
         profiles: CAPF profiles of users.
+        node_states: how it stands with every node and source that was asked node by node.
+        services: services of every node, by every source that tells.
+        stores: certificates that nodes list themselves.
+        replication: database replication, as every node that was asked sees it.
+        ntp: clocks.
+        backups: the last backup, as the publisher tells.
+        shown_lists: what `show ctl` and `show itl` say.
+        stale_lscs: LSCs that were issued and never installed.
+        tvs_answers: what every TVS says about certificates in use.
     """
 
     cluster: str
@@ -330,3 +326,12 @@ class Snapshot:
     certificates: tuple[SeenCertificate, ...]
     ports: tuple[PortState, ...]
     profiles: tuple[CapfProfileFact, ...]
+    node_states: tuple[NodeState, ...] = ()
+    services: tuple[ServiceFact, ...] = ()
+    stores: tuple[StoreCertificate, ...] = ()
+    replication: tuple[ReplicationFact, ...] = ()
+    ntp: tuple[NtpFact, ...] = ()
+    backups: tuple[BackupFact, ...] = ()
+    shown_lists: tuple[ShownList, ...] = ()
+    stale_lscs: tuple[StaleLsc, ...] = ()
+    tvs_answers: tuple[TvsAnswer, ...] = ()

@@ -12,7 +12,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ctlctl.assess.model import CertificateView, ClusterCode, CredentialState, FindingSeverity, ListView
-from ctlctl.inventory.values import Source, SourceState
+from ctlctl.inventory.values import SourceState
+from ctlctl.inventory.words import Source
 from ctlctl.metrics import catalogue as names
 from ctlctl.metrics.sheet import UNKNOWN, Sheet, few
 from ctlctl.service.hub import ClusterReport

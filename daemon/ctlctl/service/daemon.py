@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from ctlctl import __version__
 from ctlctl.fleet.answers import AnswerError, NoSuchError, answer
 from ctlctl.fleet.files import SnapshotError, SnapshotFiles
-from ctlctl.inventory.values import Source
+from ctlctl.inventory.words import Source
 from ctlctl.metrics.collector import FleetCollector
 from ctlctl.metrics.telemetry import Telemetry
 from ctlctl.service.history import list_history, phone_history

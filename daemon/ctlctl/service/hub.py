@@ -6,7 +6,8 @@ from threading import Lock
 from types import MappingProxyType
 
 from ctlctl.assess.model import Assessment, Policy
-from ctlctl.inventory.values import CapfProfileFact, ClusterFacts, NodeFact, Snapshot, Source, SourceState
+from ctlctl.inventory.values import CapfProfileFact, ClusterFacts, NodeFact, Snapshot, SourceState
+from ctlctl.inventory.words import Source
 from ctlctl.store.values import StoredFinding
 
 

@@ -15,7 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from ctlctl.inventory.values import Source
+from ctlctl.inventory.words import Source
 from ctlctl.service.policy import intervals_of
 from ctlctl.service.worker import ClusterWorker
 

@@ -4,7 +4,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ctlctl.assess.model import Policy
-from ctlctl.inventory.values import Source
+from ctlctl.inventory.words import Source
 from ctlctl_config.model import ClusterSettings
 
 _HOUR: Final = 3600

@@ -17,7 +17,8 @@ from ctlctl.inventory.collect_axl import read_cluster, read_phones
 from ctlctl.inventory.collect_lists import read_lists
 from ctlctl.inventory.collect_ris import read_registrations
 from ctlctl.inventory.collect_tls import read_phone_certificates, read_ports
-from ctlctl.inventory.values import Fault, Snapshot, Source
+from ctlctl.inventory.values import Snapshot
+from ctlctl.inventory.words import Fault, Source
 from ctlctl.service.freeing import give_memory_back
 from ctlctl.service.hub import ClusterReport, Hub, make_report
 from ctlctl.service.openers import Opener

@@ -5,7 +5,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
-from ctlctl.inventory.values import Fault, PortState, SeenCertificate, Source
+from ctlctl.inventory.values import PortState, SeenCertificate
+from ctlctl.inventory.words import Fault, Source
 from ctlctl.store.rounds import Round, fault_of, fault_values, keep_contents
 from ctlctl.store.schema import CERTIFICATE, CONTENT, PORT
 

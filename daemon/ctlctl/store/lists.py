@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Select, and_, insert, select, update
 
-from ctlctl.inventory.values import Fault, ListKind, ListVersion, ServedList
+from ctlctl.inventory.values import ListVersion, ServedList
+from ctlctl.inventory.words import Fault, ListKind
 from ctlctl.store.rounds import Round, fault_of, fault_values, keep_contents
 from ctlctl.store.schema import CONTENT, LIST_VERSION, SERVED_LIST
 from ctlctl.store.values import KeptListVersion

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, select
 
-from ctlctl.inventory.values import Source
+from ctlctl.inventory.words import Source
 from ctlctl.store.schema import PHONE, PHONE_EVENT
 from ctlctl.store.values import PhoneEvent
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Row, bindparam, update
 
-from ctlctl.inventory.values import Phone, PhoneConfig, PhoneProbe, Registration, Source
+from ctlctl.inventory.values import Phone, PhoneConfig, PhoneProbe, Registration
+from ctlctl.inventory.words import Source
 from ctlctl.store.schema import PHONE, PHONE_LOOK
 
 CONFIG: Final = tuple(field.name for field in fields(PhoneConfig))

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from ctlctl.inventory.values import PhoneConfig, Source
+from ctlctl.inventory.values import PhoneConfig
+from ctlctl.inventory.words import Source
 from ctlctl.store.database import Database
 from ctlctl.store.phone_rows import (
     CONFIG,

@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Row, Table, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ctlctl.inventory.values import Fault, Source, SourceState
+from ctlctl.inventory.values import SourceState
+from ctlctl.inventory.words import Fault, Source
 from ctlctl.store.schema import CLUSTER, CONTENT, SOURCE_STATE
 
 #: Keys in one question to the database: far below the smallest limit of any.

@@ -5,7 +5,8 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from ctlctl.inventory.values import Phone, Snapshot, Source
+from ctlctl.inventory.values import Phone, Snapshot
+from ctlctl.inventory.words import Source
 from ctlctl.store.certificates import read_certificates, read_ports
 from ctlctl.store.facts import read_facts, read_mode_changes, read_nodes, read_profiles
 from ctlctl.store.lists import read_lists

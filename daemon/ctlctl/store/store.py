@@ -8,16 +8,8 @@ from typing import Self
 from sqlalchemy import delete, select
 
 from ctlctl.assess.model import Finding
-from ctlctl.inventory.values import (
-    ClusterFacts,
-    Fault,
-    NodeFact,
-    PhoneConfig,
-    PhoneProbe,
-    Registration,
-    Snapshot,
-    Source,
-)
+from ctlctl.inventory.values import ClusterFacts, NodeFact, PhoneConfig, PhoneProbe, Registration, Snapshot
+from ctlctl.inventory.words import Fault, Source
 from ctlctl.store import backup, findings, lists, migrating, phone_looks, purging
 from ctlctl.store.asking import read_names, read_to_look_at
 from ctlctl.store.certificates import PortRow, read_contents, record_certificates, record_ports

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from ctlctl.assess.model import Finding
-from ctlctl.inventory.values import ListKind, ListVersion, Source
+from ctlctl.inventory.values import ListVersion
+from ctlctl.inventory.words import ListKind, Source
 
 
 @dataclass(frozen=True, slots=True)
