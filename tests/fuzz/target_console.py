@@ -5,12 +5,15 @@ from typing import Any
 
 from ctlctl.console import (
     ConsoleError,
+    parse_backup_history,
     parse_capf,
     parse_cert_list,
     parse_cert_show,
     parse_change,
+    parse_client_auth,
     parse_network_cluster,
     parse_ntp,
+    parse_pagination,
     parse_replication,
     parse_service,
     parse_sql,
@@ -41,6 +44,9 @@ PARSERS: tuple[tuple[str, Callable[[str], Any]], ...] = (
     ("network", parse_network_cluster),
     ("ctl_update", parse_change),
     ("trace", parse_trace),
+    ("backup", parse_backup_history),
+    ("haproxy", parse_client_auth),
+    ("pagination", parse_pagination),
 )
 
 

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 from ctlctl.console import (
     ConsoleError,
+    parse_backup_history,
     parse_capf,
     parse_cert_list,
     parse_cert_show,
     parse_change,
+    parse_client_auth,
     parse_network_cluster,
     parse_ntp,
+    parse_pagination,
     parse_replication,
     parse_service,
     parse_sql,
@@ -48,6 +51,9 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "network": parse_network_cluster,
     "change": parse_change,
     "trace": parse_trace,
+    "backup": parse_backup_history,
+    "client_auth": parse_client_auth,
+    "pagination": parse_pagination,
 }
 LINES = sorted(
     {
