@@ -32,7 +32,7 @@ SESSION_COOKIE: Final = "JSESSIONIDSSO"
 _COOKIE_VALUE: Final = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,512}")
 
 # What the names of operations that change nothing start with; whatever else there is counts as a change.
-_READS: Final = ("get", "list", "executeSQLQuery", "select")
+_READS: Final = ("get", "list", "executeSQLQuery", "select", "soapGet")
 # What CUCM answers to a schema version that it does not serve, as an HTML page with status 599 (seen on 15).
 _VERSIONS_SERVED: Final = re.compile(r"Supported\s+axl\s+versions\s+are\s+([^<\r\n]+)", re.IGNORECASE)
 # Bytes of an answer in which a page tells what it is.

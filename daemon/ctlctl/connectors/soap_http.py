@@ -1,4 +1,4 @@
-"""HTTP for SOAP: requests over one TLS connection that is kept open, each with a deadline and a byte cap.
+"""HTTP for SOAP and REST: requests over one TLS connection that is kept open, each with a deadline and a byte cap.
 
 The standard library's `http.client` reads the protocol on a socket of ours, as in `http.py`: no proxy, no
 environment, no .netrc, no redirect, and a server that sends a byte now and then gains no time. CUCM asks its clients
@@ -123,8 +123,18 @@ class _Wire:
         pass
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What to send."""
+
+    method: str
+    path: str
+    headers: "Mapping[str, str]"
+    body: bytes | None
+
+
 class HttpSession:
-    """Posts to one server. Not for two threads at the same time."""
+    """Asks one server. Not for two threads at the same time."""
 
     def __init__(self, target: FetchTarget, trust: TlsTrust, max_bytes: int) -> None:
         """Remember where to go; nothing is opened yet.
@@ -165,21 +175,38 @@ class HttpSession:
         Raises:
             ExchangeError: There is no whole answer.
         """
+        return self._exchange(_Request("POST", path, headers, body), seconds, repeatable=repeatable)
+
+    def get(self, path: str, headers: "Mapping[str, str]", *, seconds: float) -> HttpAnswer:
+        """Ask for something with GET, which is sent again when a connection from earlier turns out to be closed.
+
+        Args:
+            path: On the server, with its first slash.
+            headers: To send.
+            seconds: For all of it, connecting included.
+
+        Returns:
+            The answer, of any status.
+
+        Raises:
+            ExchangeError: There is no whole answer.
+        """
+        return self._exchange(_Request("GET", path, headers, None), seconds, repeatable=True)
+
+    def _exchange(self, request: _Request, seconds: float, *, repeatable: bool) -> HttpAnswer:
         deadline = Deadline(seconds)
         try:
-            return self._post_once(path, headers, body, deadline, seconds)
+            return self._exchange_once(request, deadline, seconds)
         except _StaleError as error:
             if not repeatable:
                 detail = f"the node closed the connection instead of answering ({error})"
                 raise ExchangeError(ConnectorFault.UNREACHABLE, detail, sent=True) from None
         try:
-            return self._post_once(path, headers, body, deadline, seconds)
+            return self._exchange_once(request, deadline, seconds)
         except _StaleError as error:  # cannot be: the connection was a new one
             raise ExchangeError(ConnectorFault.UNREACHABLE, str(error), sent=True) from None
 
-    def _post_once(
-        self, path: str, headers: "Mapping[str, str]", body: bytes, deadline: Deadline, seconds: float
-    ) -> HttpAnswer:
+    def _exchange_once(self, request: _Request, deadline: Deadline, seconds: float) -> HttpAnswer:
         stage, sent, keep = "while connecting", False, False
         wire: _Wire | None = None
         reused = self._reusable()
@@ -190,7 +217,7 @@ class HttpSession:
             # http.client opens no connection of its own once it has this.
             wire = _Wire(sock, deadline, _WIRE_FACTOR * self._max_bytes + _WIRE_EXTRA_BYTES)
             connection.sock = cast("socket.socket", wire)
-            connection.request("POST", path, body, dict(headers))
+            connection.request(request.method, request.path, request.body, dict(request.headers))
             response = connection.getresponse()
             with response:
                 stage = "in the middle of the answer"
