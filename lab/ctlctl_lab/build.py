@@ -19,6 +19,7 @@ from ctlctl_lab.model import (
     ENCRYPTED,
     ENTERPRISE_NODE,
     ENTERPRISE_SERVICE,
+    IPSEC,
     ITL_RECOVERY,
     NON_SECURE,
     SECURITY_MODE_PARAMETER,
@@ -39,6 +40,7 @@ from ctlctl_lab.model import (
     Gateway,
     Node,
     Phone,
+    PlatformAccount,
     SecurityProfile,
     Srst,
     Trunk,
@@ -53,12 +55,18 @@ MAX_PHONES = 40_000
 MAX_NODES = 12
 
 _DAY = 86_400
+#: For how long nodes have been up at the lab's first use.
+_UP_SECONDS = 40 * _DAY
 _SITES = ("Berlin", "Lyon", "Porto", "Turin", "Ghent", "Malmo")
 #: Phones of a secure profile, by kind of model: (profile mode, share in percent).
 _MODES = ((ENCRYPTED, 60), (AUTHENTICATED, 10), (NON_SECURE, 30))
 
 READER = "ctlctl-reader"
 WRITER = "ctlctl-writer"
+#: The OS administrators: one that reads and does what is routine, and the one of the installation.
+PLATFORM_READER, PLATFORM_OWNER = "ctlctl-os", "labowner"
+#: Where the first one's password is, among the lab's secrets.
+PLATFORM_SECRET = "platform.password"  # noqa: S105 - a file's name
 #: Roles by their CUCM names; the reader's are the least that reading needs.
 _READER_ROLES = frozenset(
     {
@@ -130,6 +138,12 @@ def populate(world: World, plan: WorldPlan) -> None:
             READER: Account(pki.directory.secret("axl.password"), _READER_ROLES),
             WRITER: Account(pki.directory.secret("axl-writer.password"), _WRITER_ROLES),
         }
+        cluster.platform_accounts = {
+            PLATFORM_READER: PlatformAccount(pki.directory.secret(PLATFORM_SECRET), 1),
+            PLATFORM_OWNER: PlatformAccount(pki.directory.secret("platform-owner.password"), 4),
+        }
+        cluster.stale_lscs = {}
+        world.logins.clear()
         chance = Random(f"phones-{plan.seed}")  # noqa: S311 - see World.random
         made = list(_phones(world, plan, chance))
         cluster.phones = {phone.name: phone for phone in made}
@@ -161,7 +175,7 @@ def _fill_nodes(cluster: Cluster, pki: Pki, plan: WorldPlan) -> None:
     for index, name in enumerate(names):
         address = str(IPv4Address(plan.first_node) + index)
         services = {SERVICE_CALLMANAGER, SERVICE_TVS, SERVICE_CTI}
-        units = [TOMCAT, CALLMANAGER, TVS]
+        units = [TOMCAT, IPSEC, CALLMANAGER, TVS]
         if index < 2:
             # Two TFTP nodes, as sizing guides have it.
             services.add(SERVICE_TFTP)
@@ -173,7 +187,14 @@ def _fill_nodes(cluster: Cluster, pki: Pki, plan: WorldPlan) -> None:
         usage = "Subscriber" if index else "Publisher"
         text = "LAB node of ctlctl"
         cluster.nodes[name] = Node(
-            make_pkid("node", name), name, address, usage, services, identities, description=text
+            make_pkid("node", name),
+            name,
+            address,
+            usage,
+            services,
+            identities,
+            description=text,
+            booted=pki.born - _UP_SECONDS + 180 * index,
         )
     cluster.itl_recovery = pki.node(ITL_RECOVERY, names[0], plan.first_node)
     makers = [pki.manufacturing(which) for which in MicCa]

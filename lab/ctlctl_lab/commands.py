@@ -110,7 +110,7 @@ def scenario_list() -> None:
     from ctlctl_lab.scenarios import SCENARIOS  # noqa: PLC0415 - see above
 
     for each in SCENARIOS.values():
-        click.echo(f"{each.name:17} {each.summary}")
+        click.echo(f"{each.name:22} {each.summary}")
 
 
 @scenario.command("apply")
@@ -169,10 +169,21 @@ def erase_lists(phone: str, directory: Path) -> None:
 @lab.command()
 @click.argument("unit")
 @click.option("--node", metavar="NAME", default="", help="Only on this node.")
+@click.option("--no-restart", is_flag=True, help="Services go on with the old certificate until they are restarted.")
 @_DIRECTORY
-def renew(unit: str, node: str, directory: Path) -> None:
-    """Renew certificates: tomcat, CallManager, TVS, CAPF or ITLRecovery."""
-    _ask(directory, "renew", unit=unit, node=node)
+def renew(*, unit: str, node: str, no_restart: bool, directory: Path) -> None:
+    """Renew certificates: tomcat, ipsec, CallManager, TVS, CAPF or ITLRecovery."""
+    _ask(directory, "renew", unit=unit, node=node, restart="no" if no_restart else "yes")
+
+
+@lab.command()
+@click.argument("what", type=click.Choice(["start", "stop", "restart"]))
+@click.argument("node")
+@click.argument("service")
+@_DIRECTORY
+def service(what: str, node: str, service: str, directory: Path) -> None:
+    """Start, stop or restart a node's service, such as: lab service restart lab-pub 'Cisco Tomcat'."""
+    _ask(directory, "service", what=what, node=node, service=service)
 
 
 @lab.command("update-ctl")

@@ -42,6 +42,7 @@ class Operator:
             "reset": self._reset,
             "erase-lists": self._erase_lists,
             "renew": self._renew,
+            "service": self._service,
             "update-ctl": self._update_ctl,
             "node": self._switch_node,
         }
@@ -125,11 +126,25 @@ class Operator:
 
     def _renew(self, words: Words) -> list[str]:
         unit, node = words.get("unit", ""), words.get("node") or None
+        restart = words.get("restart", "yes") != "no"
         try:
-            self._world.renew(unit, node)
+            self._world.renew(unit, node, restart=restart)
         except KeyError:
             raise LabError(f"no certificate {unit!r} on {node or 'any node'}") from None
-        return [f"{unit} renewed on {node or 'every node that has one'}"]
+        said = f"{unit} renewed on {node or 'every node that has one'}"
+        return [said if restart else f"{said}; what uses it goes on with the old one until it is restarted"]
+
+    def _service(self, words: Words) -> list[str]:
+        node, service, what = words.get("node", ""), words.get("service", ""), words.get("what", "")
+        world = self._world
+        try:
+            if what == "stop":
+                world.stop_service(node, service)
+                return [f"{service} is stopped on {node}"]
+            came = (world.restart_service if what == "restart" else world.start_service)(node, service)
+        except KeyError:
+            raise LabError(f"no service {service!r} that is activated on node {node!r}") from None
+        return [f"{service} {'is started' if came else 'does not come back'} on {node}"]
 
     def _update_ctl(self, words: Words) -> list[str]:
         del words

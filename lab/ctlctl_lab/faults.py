@@ -23,6 +23,19 @@ class Faults:
         refused: (node, port name) pairs that take no connection.
         clock_offset: seconds by which the servers' own clocks are wrong.
         capf_failures: phone name, or "*" for all -> the XCertificateStatus with which its next operation ends.
+        service_stuck: (node, service) pairs that do not come back when they are restarted.
+        replication: node -> setup state of its database replication, where it is not 2 ("good").
+        ntp: node -> what its time service says instead: "unsynchronised" or "stopped".
+        backup_age: hours since the newest backup that succeeded; infinite where there never was one; None for a backup
+            of last night.
+        tvs_forgets: (node, unit) pairs: the node's TVS does not know the unit's certificates.
+        ssh_host_key: nodes whose SSH server shows another host key.
+        ssh_sha1_kex: nodes whose SSH server speaks only SHA-1 key exchange and ssh-rsa.
+        ssh_prompt: node -> prompt of its platform CLI instead of "admin:".
+        ssh_paging: nodes whose platform CLI goes on paging when it was told not to.
+        ssh_stall: nodes on which a command never ends.
+        ssh_drop: nodes whose connection ends in the middle of a command's output.
+        ssh_locked: (node, account) -> instant until which it is locked; three bad logins put it there.
     """
 
     axl_503_writes: int = 0
@@ -39,6 +52,18 @@ class Faults:
     refused: set[tuple[str, str]] = field(default_factory=set)
     clock_offset: float = 0.0
     capf_failures: dict[str, str] = field(default_factory=dict)
+    service_stuck: set[tuple[str, str]] = field(default_factory=set)
+    replication: dict[str, int] = field(default_factory=dict)
+    ntp: dict[str, str] = field(default_factory=dict)
+    backup_age: float | None = None
+    tvs_forgets: set[tuple[str, str]] = field(default_factory=set)
+    ssh_host_key: set[str] = field(default_factory=set)
+    ssh_sha1_kex: set[str] = field(default_factory=set)
+    ssh_prompt: dict[str, str] = field(default_factory=dict)
+    ssh_paging: set[str] = field(default_factory=set)
+    ssh_stall: set[str] = field(default_factory=set)
+    ssh_drop: set[str] = field(default_factory=set)
+    ssh_locked: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def clear(self) -> None:
         """Switch everything off, in place: services hold on to this object."""

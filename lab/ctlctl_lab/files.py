@@ -64,7 +64,7 @@ class TftpFiles:
             return self.ctl if found["kind"] == "CTL" else self.itl(node)
         if (found := _CONFIG_NAME.fullmatch(name)) and (phone := self._cluster.phones.get(found["phone"])) is not None:
             text = self._config_text(phone)
-            return self._config(name, text, node.identities[CALLMANAGER]) if found["signed"] else text
+            return self._config(name, text, _signer(node)) if found["signed"] else text
         return None
 
     def clear(self) -> None:
@@ -179,6 +179,11 @@ class TftpFiles:
             f"<capfList>{capf}</capfList><certHash></certHash>"
             "<encrConfig>false</encrConfig></device>\n"
         ).encode()
+
+
+def _signer(node: Node) -> Identity:
+    """Return what TFTP signs phones' files with: what it loaded when it started."""
+    return node.presents(SERVICE_TFTP, CALLMANAGER) or node.identities[CALLMANAGER]
 
 
 def _record(role: Role, node: Node, identity: Identity) -> RecordPlan:

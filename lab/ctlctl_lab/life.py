@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ctlctl_lab import capfwork, phones
-from ctlctl_lab.model import REGISTERED, UNREGISTERED, Node, Phone
+from ctlctl_lab.model import REGISTERED, SERVICE_CALLMANAGER, UNREGISTERED, Node, Phone
 from ctlctl_lab.schedule import Action
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Life:
             self._register(phone)
 
     def _lose_node(self, phone: Phone) -> None:
-        if phone.status == REGISTERED and not self._world.cluster.nodes[phone.node].up:
+        if phone.status == REGISTERED and not self._world.cluster.nodes[phone.node].runs(SERVICE_CALLMANAGER):
             self._leave(phone, REASON_KEEPALIVE)
 
     def _fall_back(self, phone: Phone) -> None:

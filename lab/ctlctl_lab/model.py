@@ -27,8 +27,10 @@ from ctlctl_lab.names import (
     ENTERPRISE_NODE,
     ENTERPRISE_SERVICE,
     INSTALL,
+    IPSEC,
     ITL_RECOVERY,
     LAB_ORGANIZATION,
+    NETWORK_SERVICES,
     NO_OPERATION,
     NON_SECURE,
     REGISTERED,
@@ -38,7 +40,9 @@ from ctlctl_lab.names import (
     SERVICE_CAPF,
     SERVICE_CTI,
     SERVICE_CTL_PROVIDER,
+    SERVICE_DRF_MASTER,
     SERVICE_TFTP,
+    SERVICE_TOMCAT,
     SERVICE_TVS,
     STATUS_NONE,
     STATUS_PENDING,
@@ -64,8 +68,10 @@ __all__ = [
     "ENTERPRISE_NODE",
     "ENTERPRISE_SERVICE",
     "INSTALL",
+    "IPSEC",
     "ITL_RECOVERY",
     "LAB_ORGANIZATION",
+    "NETWORK_SERVICES",
     "NON_SECURE",
     "NO_OPERATION",
     "REGISTERED",
@@ -75,7 +81,9 @@ __all__ = [
     "SERVICE_CAPF",
     "SERVICE_CTI",
     "SERVICE_CTL_PROVIDER",
+    "SERVICE_DRF_MASTER",
     "SERVICE_TFTP",
+    "SERVICE_TOMCAT",
     "SERVICE_TVS",
     "STATUS_NONE",
     "STATUS_PENDING",
@@ -99,6 +107,7 @@ __all__ = [
     "Identity",
     "Node",
     "Phone",
+    "PlatformAccount",
     "SecurityProfile",
     "Srst",
     "Trunk",
@@ -126,6 +135,10 @@ class Node:
         identities: installed certificate by unit.
         up: False while the node is off: nothing of it answers.
         description: for people.
+        booted: instant at which it was switched on.
+        started: instant at which a service started, for those that did so after the node.
+        held: (service, unit) -> certificate that a service still presents, though another has been installed since it
+            started. A service that is not in here presents what is installed.
     """
 
     pkid: str
@@ -137,6 +150,9 @@ class Node:
     stopped: set[str] = field(default_factory=set)
     up: bool = True
     description: str = ""
+    booted: float = 0.0
+    started: dict[str, float] = field(default_factory=dict)
+    held: dict[tuple[str, str], Identity] = field(default_factory=dict)
 
     @property
     def publisher(self) -> bool:
@@ -145,7 +161,17 @@ class Node:
 
     def runs(self, service: str) -> bool:
         """Tell whether a service can be reached."""
-        return self.up and service in self.services and service not in self.stopped
+        return self.up and self.activated(service) and service not in self.stopped
+
+    def activated(self, service: str) -> bool:
+        """Tell whether a service is there to be run: a network service always is."""
+        if service == SERVICE_DRF_MASTER:
+            return self.publisher
+        return service in self.services or service in NETWORK_SERVICES
+
+    def presents(self, service: str, unit: str) -> Identity | None:
+        """Return the certificate of a unit that a service loaded when it last started; None without such a unit."""
+        return self.held.get((service, unit)) or self.identities.get(unit)
 
 
 @dataclass(slots=True, eq=False)
@@ -266,6 +292,19 @@ class Account:
     roles: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PlatformAccount:
+    """An OS administrator: the platform CLI and the certificate API know it, AXL does not.
+
+    Attributes:
+        password: its password.
+        level: privilege: 0 reads, 1 changes, 4 is the account of the installation.
+    """
+
+    password: str = field(repr=False)
+    level: int
+
+
 @dataclass(slots=True, eq=False)
 class Cluster:
     """Everything the cluster has.
@@ -286,6 +325,8 @@ class Cluster:
         gateways: by name.
         itl_recovery: the cluster-wide ITLRecovery identity.
         accounts: application users by name.
+        platform_accounts: OS administrators by name, the same on every node.
+        stale_lscs: device -> instant at which CAPF issued an LSC for it that it never took.
         trust: trust store name, such as "CallManager-trust" -> certificates in it.
         changes: what listChange reads.
         clock: lab time.
@@ -308,6 +349,8 @@ class Cluster:
     trunks: dict[str, Trunk] = field(default_factory=dict)
     gateways: dict[str, Gateway] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+    platform_accounts: dict[str, PlatformAccount] = field(default_factory=dict)
+    stale_lscs: dict[str, float] = field(default_factory=dict)
     trust: dict[str, list[Identity]] = field(default_factory=dict)
     changes: ChangeQueue = field(default_factory=ChangeQueue)
     lock: RLock = field(default_factory=RLock, repr=False)

@@ -10,6 +10,7 @@ SECURITY_MODE_PARAMETER = (ENTERPRISE_NODE, ENTERPRISE_SERVICE, "ClusterSecurity
 
 # Certificate units of a node, as `show cert own` names them.
 TOMCAT, CALLMANAGER, TVS, CAPF, ITL_RECOVERY = "tomcat", "CallManager", "TVS", "CAPF", "ITLRecovery"
+IPSEC = "ipsec"
 
 # Services, with the exact names of the XService enum.
 SERVICE_CALLMANAGER = "Cisco CallManager"
@@ -18,6 +19,42 @@ SERVICE_CAPF = "Cisco Certificate Authority Proxy Function"
 SERVICE_TVS = "Cisco Trust Verification Service"
 SERVICE_CTI = "Cisco CTIManager"
 SERVICE_CTL_PROVIDER = "Cisco CTL Provider"
+SERVICE_TOMCAT = "Cisco Tomcat"
+
+#: Services that every node has, and that cannot be activated or deactivated ("Control Center – Network Services").
+NETWORK_SERVICES = (
+    SERVICE_TVS,
+    SERVICE_TOMCAT,
+    "Cisco AXL Web Service",
+    "Cisco Certificate Change Notification Service",
+    "Cisco Certificate Expiry Monitor",
+    "Cisco Database Layer Monitor",
+    "Cisco DRF Local",
+    "Cisco RIS Data Collector",
+    "Platform Administrative Web Service",
+    "Platform Communication Web Service",
+)
+#: The network service of the publisher alone.
+SERVICE_DRF_MASTER = "Cisco DRF Master"
+#: Services that an administrator activates.
+FEATURE_SERVICES = (
+    SERVICE_CALLMANAGER,
+    SERVICE_TFTP,
+    SERVICE_CTI,
+    SERVICE_CTL_PROVIDER,
+    SERVICE_CAPF,
+    "Cisco Certificate Enrollment Service",
+    "Cisco Extended Functions",
+    "Cisco IP Manager Assistant",
+    "Cisco WebDialer Web Service",
+)
+#: What a service presents or signs with, by unit: whoever renews a certificate has these to restart.
+USERS_OF_UNITS = {
+    TOMCAT: (SERVICE_TOMCAT, SERVICE_TFTP),
+    CALLMANAGER: (SERVICE_CALLMANAGER, SERVICE_TFTP),
+    TVS: (SERVICE_TVS,),
+    CAPF: (SERVICE_CAPF,),
+}
 
 # XCertificateOperation and the values of XCertificateStatus that the lab itself sets.
 NO_OPERATION = "No Pending Operation"

@@ -24,6 +24,7 @@ from ctlctl_lab.model import (
     SERVICE_CALLMANAGER,
     SERVICE_CAPF,
     SERVICE_TFTP,
+    SERVICE_TOMCAT,
     SERVICE_TVS,
     TRUST_FAILED,
     TVS,
@@ -75,6 +76,11 @@ def group_nodes(world: "World", phone: Phone) -> list[Node]:
     return [cluster.nodes[name] for name in names]
 
 
+#: Which service presents a certificate on a port.
+_PORT_SERVICES = {"tvs": SERVICE_TVS, "capf": SERVICE_CAPF, "tomcat": SERVICE_TOMCAT, "https": SERVICE_TFTP}
+_PORT_SERVICES |= {"https_fqdn": SERVICE_TFTP}
+
+
 def presented(world: "World", node: Node, port: str, unit: str) -> Identity | None:
     """Return the certificate that a node presents on a port, fault switches and all; None where nobody answers.
 
@@ -84,12 +90,16 @@ def presented(world: "World", node: Node, port: str, unit: str) -> Identity | No
         port: the port's name, as fault switches call it.
         unit: the certificate that belongs there.
     """
+    return None if (node.name, port) in world.faults.refused else port_identity(world, node, port, unit)
+
+
+def port_identity(world: "World", node: Node, port: str, unit: str) -> Identity:
+    """Return what `presented` does, for a port that takes the connection."""
     faults, key = world.faults, (node.name, port)
-    if key in faults.refused:
-        return None
     wanted = faults.swapped.get(key, unit)
     # A node without the certificate that a switch wants has the publisher's.
-    identity = node.identities.get(wanted) or world.cluster.publisher.identities[wanted]
+    service = _PORT_SERVICES.get(port, SERVICE_CALLMANAGER)
+    identity = node.presents(service, wanted) or world.cluster.publisher.identities[wanted]
     return world.pki.expired(identity) if key in faults.expired else identity
 
 
@@ -188,7 +198,7 @@ def _config_trusted(world: "World", phone: Phone, node: Node) -> bool:
     signers = [key for each in (phone.ctl, phone.itl) if each is not None for key in each.tftp]
     if not signers:
         return True
-    key = list_key(node.identities[CALLMANAGER])
+    key = list_key(node.presents(SERVICE_TFTP, CALLMANAGER) or node.identities[CALLMANAGER])
     known = key in signers or _tvs_knows(world, phone, key, Role.TFTP)
     return known and _can_read(phone, world.files.digest.name)
 
@@ -200,7 +210,7 @@ def _tvs_knows(world: "World", phone: Phone, key: bytes, role: Role) -> bool:
     for node in group_nodes(world, phone):
         shown = presented(world, node, "tvs", TVS) if node.runs(SERVICE_TVS) else None
         if shown is not None and shown.der in phone.itl.tvs:
-            return role in world.tvs_roles(key)
+            return role in world.tvs_roles(key) and key not in world.tvs_forgotten_keys(node.name)
     return False
 
 

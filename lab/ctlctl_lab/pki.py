@@ -21,6 +21,7 @@ from ctlctl_lab.dirs import LabDir, PrivateKey
 from ctlctl_lab.model import (
     CALLMANAGER,
     CAPF,
+    IPSEC,
     ITL_RECOVERY,
     LAB_ORGANIZATION,
     TOMCAT,
@@ -33,7 +34,7 @@ from ctlctl_trust import Certificate, read_certificate
 
 #: The unit of a hardware token.
 TOKEN = "eToken"  # noqa: S105 - a word
-_YEARS = {TOMCAT: 3, CALLMANAGER: 5, TVS: 5, CAPF: 5, ITL_RECOVERY: 20}
+_YEARS = {TOMCAT: 3, IPSEC: 3, CALLMANAGER: 5, TVS: 5, CAPF: 5, ITL_RECOVERY: 20}
 #: Days before the lab's first use at which its first certificates begin.
 _AGE_DAYS = 400
 _DAY = 86_400
@@ -60,7 +61,7 @@ class Pki:
         """Return a node's certificate of one unit.
 
         Args:
-            unit: "tomcat", "CallManager", "TVS", "CAPF" or "ITLRecovery".
+            unit: "tomcat", "ipsec", "CallManager", "TVS", "CAPF" or "ITLRecovery".
             name: the node's name.
             address: its address, which the certificate names too.
             generation: 1 for the first, one more for each renewal.
@@ -207,7 +208,7 @@ def _extensions(
 ) -> Sequence[tuple[x509.ExtensionType, bool]]:
     """Return the extensions with which CUCM makes a certificate of this unit."""
     authority = unit == CAPF or (host is None and unit != TOKEN)
-    usage = _usage(encipher=not authority, sign=authority or unit in {CALLMANAGER, TVS, TOMCAT, ITL_RECOVERY})
+    usage = _usage(encipher=not authority, sign=authority or unit in {CALLMANAGER, TVS, TOMCAT, IPSEC, ITL_RECOVERY})
     found: list[tuple[x509.ExtensionType, bool]] = [(usage, False)]
     if authority:
         found.append((x509.BasicConstraints(ca=True, path_length=0), True))

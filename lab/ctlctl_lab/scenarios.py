@@ -7,12 +7,13 @@ from random import Random
 from ctlctl_lab.build import WorldPlan, make_lsc, populate, profile_name, register_all
 from ctlctl_lab.capfwork import LSC_DAYS_PARAMETER
 from ctlctl_lab.dirs import LabError
-from ctlctl_lab.model import CALLMANAGER, ITL_RECOVERY, NON_SECURE, TVS, Phone
+from ctlctl_lab.model import CALLMANAGER, ITL_RECOVERY, NON_SECURE, TOMCAT, TVS, Phone
 from ctlctl_lab.world import World
 
 _DAY = 86_400
 #: Days since the token CTL was signed: a little less than its nodes' certificates are old.
 _TOKEN_AGE_DAYS = 390
+_OLD_BACKUP_HOURS = 40 * 24.0
 #: Certificates whose renewal takes phones an anchor away.
 ANCHORS = (ITL_RECOVERY, CALLMANAGER, TVS)
 
@@ -120,6 +121,29 @@ def _node_down(world: World, chance: Random) -> None:
     register_all(world)
 
 
+def _renewed_not_restarted(world: World, chance: Random) -> None:
+    del chance
+    world.renew(TOMCAT, restart=False)
+
+
+def _replication_broken(world: World, chance: Random) -> None:
+    del chance
+    # The last one; a cluster of a single node has nothing to replicate with.
+    name = list(world.cluster.nodes)[-1]
+    if len(world.cluster.nodes) > 1:
+        world.faults.replication[name] = 4
+
+
+def _backup_old(world: World, chance: Random) -> None:
+    del chance
+    world.faults.backup_age = _OLD_BACKUP_HOURS
+
+
+def _tvs_missing(world: World, chance: Random) -> None:
+    del chance
+    world.faults.tvs_forgets.add((list(world.cluster.nodes)[-1], CALLMANAGER))
+
+
 def _place_some(world: World, chance: Random, share: float) -> None:
     now = int(world.now())
     for phone in world.cluster.phones.values():
@@ -154,6 +178,15 @@ _TABLE = (
     Scenario(
         "throttled", "AXL and RIS at their limits: 503, suggested rows, memory fault, few calls a minute", _throttled
     ),
+    Scenario(
+        "renewed-not-restarted",
+        "tomcat renewed on every node, and no service restarted: ports go on presenting the old certificate",
+        None,
+        _renewed_not_restarted,
+    ),
+    Scenario("replication-broken", "database replication to the last node has failed", None, _replication_broken),
+    Scenario("backup-old", "the newest backup that succeeded is 40 days old", None, _backup_old),
+    Scenario("tvs-missing", "TVS of the last node does not know the CallManager certificates", None, _tvs_missing),
     Scenario("node-down", "the last node is off, its phones have gone to others", None, _node_down),
 )
 

@@ -16,6 +16,7 @@ from ctlctl_lab.model import (
     SERVICE_CALLMANAGER,
     SERVICE_CAPF,
     SERVICE_TFTP,
+    SERVICE_TOMCAT,
     SERVICE_TVS,
     TOMCAT,
     TVS,
@@ -25,10 +26,11 @@ from ctlctl_lab.model import (
     Node,
 )
 from ctlctl_lab.phonepage import phone_app
+from ctlctl_lab.phones import port_identity
 from ctlctl_lab.soap import make_app
 from ctlctl_lab.tftpserver import serve_tftp
 from ctlctl_lab.tlscontexts import node_context, phone_context
-from ctlctl_lab.tvsservice import serve_tvs
+from ctlctl_lab.tvsservice import TvsRules, serve_tvs
 from ctlctl_lab.web import one_answer, serve_http
 from ctlctl_lab.world import World
 
@@ -150,7 +152,8 @@ class Services:
 
         def wanted() -> bool:
             here = self._node(name)
-            runs = here.up if port.service is None else here.runs(port.service)
+            service = SERVICE_TOMCAT if port.unit == TOMCAT and port.service is None else port.service
+            runs = here.up if service is None else here.runs(service)
             return runs and key not in self.world.faults.refused
 
         what, number = f"{name} {port.name}", self.plan.number(port)
@@ -197,13 +200,8 @@ class Services:
         self._with_tls(sock, node_context(self._presented(name, port)), lambda tls: self._speak(tls, name, port))
 
     def _presented(self, name: str, port: Port) -> Identity:
-        world, key = self.world, (name, port.name)
-        with world.cluster.lock:
-            node = self._node(name)
-            unit = world.faults.swapped.get(key, port.unit or TOMCAT)
-            # A node without the certificate that a switch wants has the publisher's.
-            identity = node.identities.get(unit) or world.cluster.publisher.identities[unit]
-            return world.pki.expired(identity) if key in world.faults.expired else identity
+        with self.world.cluster.lock:
+            return port_identity(self.world, self._node(name), port.name, port.unit or TOMCAT)
 
     def _speak(self, tls: ssl.SSLSocket, name: str, port: Port) -> None:
         if port.name == "tomcat":
@@ -211,7 +209,8 @@ class Services:
         elif port.service == SERVICE_TFTP:
             self._serve_files(tls, name)
         elif port.name == "tvs":
-            serve_tvs(tls, self.world, self._node(name))
+            forgotten = frozenset(each.fingerprint for each in self.world.forgotten(name))
+            serve_tvs(tls, self.world, self._node(name), TvsRules(forgotten=forgotten))
         else:
             _listen_to_nothing(tls)
 

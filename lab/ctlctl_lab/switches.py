@@ -6,12 +6,16 @@ from math import isfinite
 
 from ctlctl_lab.dirs import LabError
 from ctlctl_lab.faults import Faults
-from ctlctl_lab.model import CALLMANAGER, CAPF, TOMCAT, TVS
+from ctlctl_lab.lockout import LOCK_SECONDS
+from ctlctl_lab.model import CALLMANAGER, CAPF, ITL_RECOVERY, TOMCAT, TVS
+from ctlctl_lab.nodestate import REPLICATION_WORDS, STOPPED, UNSYNCHRONISED, service_states
 from ctlctl_lab.services import PORTS
 from ctlctl_lab.world import World
 
 _UNITS = (TOMCAT, CALLMANAGER, TVS, CAPF)
 _MOST = 1_000_000
+#: How an operator says that there never was a backup.
+_NEVER = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,62 @@ def _fail_capf(world: World, text: str) -> None:
     world.faults.capf_failures[phone] = status
 
 
+def _add_node(field: str) -> Callable[[World, str], None]:
+    def turn(world: World, text: str) -> None:
+        getattr(world.faults, field).add(_node(world, text))
+
+    return turn
+
+
+def _stick(world: World, text: str) -> None:
+    name, _, service = text.partition(":")
+    node = world.cluster.nodes[_node(world, name)]
+    if not node.activated(service):
+        known = ", ".join(each.name for each in service_states(node) if each.activated)
+        raise LabError(f"{text!r}: NODE:SERVICE is wanted, such as 'lab-pub:Cisco Tftp'; services of {name}: {known}")
+    world.faults.service_stuck.add((name, service))
+
+
+def _replicate(world: World, text: str) -> None:
+    name, _, state = text.partition("=")
+    if not state.isdecimal() or int(state) not in REPLICATION_WORDS:
+        raise LabError(f"{text!r}: NODE=STATE is wanted; states are 0 to 4, and 2 is good")
+    world.faults.replication[_node(world, name)] = int(state)
+
+
+def _time(world: World, text: str) -> None:
+    name, _, state = text.partition("=")
+    if state not in {UNSYNCHRONISED, STOPPED}:
+        raise LabError(f"{text!r}: NODE=STATE is wanted; states are {UNSYNCHRONISED} and {STOPPED}")
+    world.faults.ntp[_node(world, name)] = state
+
+
+def _age_backup(world: World, text: str) -> None:
+    if text == _NEVER:
+        world.faults.backup_age = float("inf")
+    else:
+        _amount("backup_age", 0, 100_000)(world, text)
+
+
+def _forget(world: World, text: str) -> None:
+    name, _, unit = text.partition(":")
+    if unit not in (*_UNITS, ITL_RECOVERY):
+        raise LabError(f"{text!r}: NODE:UNIT is wanted; units are {', '.join((*_UNITS, ITL_RECOVERY))}")
+    world.faults.tvs_forgets.add((_node(world, name), unit))
+
+
+def _prompt(world: World, text: str) -> None:
+    name, _, prompt = text.partition("=")
+    if not prompt or not prompt.isprintable():
+        raise LabError(f"{text!r}: NODE=PROMPT is wanted, such as 'lab-pub=labowner:'")
+    world.faults.ssh_prompt[_node(world, name)] = prompt
+
+
+def _lock(world: World, text: str) -> None:
+    until = world.now() + LOCK_SECONDS
+    world.faults.ssh_locked |= {(_node(world, text), account): until for account in world.cluster.platform_accounts}
+
+
 _TABLE = (
     Switch("axl-503", "so many AXL writes are answered 503", "COUNT", _count("axl_503_writes"), "axl_503_writes"),
     Switch(
@@ -146,6 +206,24 @@ _TABLE = (
         _fail_capf,
         "capf_failures",
     ),
+    Switch("service-stuck", "a service does not come back after a restart", "NODE:SERVICE", _stick, "service_stuck"),
+    Switch("replication", "setup state of a node's database replication", "NODE=STATE", _replicate, "replication"),
+    Switch("ntp", "a node's time service is 'unsynchronised' or 'stopped'", "NODE=STATE", _time, "ntp"),
+    Switch("backup-age", "hours since the newest backup that succeeded, or 'none'", "HOURS", _age_backup, "backup_age"),
+    Switch("tvs-forgets", "a node's TVS does not know a unit's certificates", "NODE:UNIT", _forget, "tvs_forgets"),
+    Switch("ssh-host-key", "SSH shows another host key", "NODE", _add_node("ssh_host_key"), "ssh_host_key"),
+    Switch(
+        "ssh-sha1-kex",
+        "SSH speaks only SHA-1 key exchange and ssh-rsa, as 11.5 does",
+        "NODE",
+        _add_node("ssh_sha1_kex"),
+        "ssh_sha1_kex",
+    ),
+    Switch("ssh-prompt", "the platform CLI has another prompt", "NODE=PROMPT", _prompt, "ssh_prompt"),
+    Switch("ssh-paging", "paging stays on although it was turned off", "NODE", _add_node("ssh_paging"), "ssh_paging"),
+    Switch("ssh-stall", "a command of the platform CLI never ends", "NODE", _add_node("ssh_stall"), "ssh_stall"),
+    Switch("ssh-drop", "SSH ends in the middle of a command's output", "NODE", _add_node("ssh_drop"), "ssh_drop"),
+    Switch("ssh-locked", "OS administrators are locked, as after three bad logins", "NODE", _lock, "ssh_locked"),
 )
 
 #: Every switch by its name.
@@ -194,10 +272,14 @@ def turn_off(world: World, name: str | None = None) -> None:
 
 
 def shown(world: World, switch: Switch) -> str:
-    """Return a switch's value in words, "" where it is off."""
+    """Return a switch's value in words, "" where it is off. Use it under `Cluster.lock`."""
     value = getattr(world.faults, switch.field)
     if value == getattr(Faults(), switch.field):
         return ""
+    if switch.field == "ssh_locked":
+        return ", ".join(sorted(_spell(key) for key, until in value.items() if until > world.now()))
+    if value == float("inf"):
+        return _NEVER
     if isinstance(value, dict):
         return ", ".join(sorted(f"{_spell(key)}={value[key]}" for key in value))
     if isinstance(value, set):

@@ -13,12 +13,14 @@ from random import Random
 from ctlctl_lab.faults import Faults
 from ctlctl_lab.files import ROLLBACK_PARAMETER, SIGNATURE_PARAMETER, TftpFiles
 from ctlctl_lab.life import Life, Timing
+from ctlctl_lab.lockout import Logins
 from ctlctl_lab.model import (
     CALLMANAGER,
     CAPF,
     ITL_RECOVERY,
     NO_OPERATION,
     SECURITY_MODE_PARAMETER,
+    SERVICE_CALLMANAGER,
     STATUS_NONE,
     STATUS_PENDING,
     TOMCAT,
@@ -27,7 +29,9 @@ from ctlctl_lab.model import (
     Identity,
     Node,
     Phone,
+    PlatformAccount,
 )
+from ctlctl_lab.names import IPSEC, USERS_OF_UNITS
 from ctlctl_lab.phones import list_key
 from ctlctl_lab.pki import Pki, distinguished_name
 from ctlctl_lab.schedule import Schedule
@@ -51,6 +55,7 @@ class World:
         scenario: name of the scenario applied last, or "".
         generations: (node, unit) -> how often its certificate was made.
         by_address: phones by their address.
+        logins: bad logins to the platform of its nodes.
     """
 
     def __init__(self, cluster: Cluster, pki: Pki, seed: int = 0) -> None:
@@ -66,6 +71,7 @@ class World:
         self.scenario = ""
         self.generations: dict[tuple[str, str], int] = {}
         self.by_address: dict[str, Phone] = {}
+        self.logins = Logins()
         self._read_list = lru_cache(maxsize=256)(self._read_held)
 
     def now(self) -> float:
@@ -91,6 +97,18 @@ class World:
         if key in {list_key(each) for each in cluster.trust.get("CAPF-trust", ()) if each.unit == CAPF}:
             roles.add(Role.CAPF)
         return frozenset(roles)
+
+    def forgotten(self, node: str) -> tuple[Identity, ...]:
+        """Return the certificates that a node's TVS does not know, though it should: the switch ``tvs-forgets``."""
+        cluster = self.cluster
+        with cluster.lock:
+            units = {unit for name, unit in self.faults.tvs_forgets if name == node}
+            everything = (each for one in cluster.nodes.values() for each in one.identities.values())
+            return tuple(each for each in (cluster.itl_recovery, *everything) if each.unit in units)
+
+    def tvs_forgotten_keys(self, node: str) -> frozenset[bytes]:
+        """Return the keys of the certificates that a node's TVS does not know."""
+        return frozenset(list_key(each) for each in self.forgotten(node))
 
     def counts(self) -> dict[str, int]:
         """Return how many phones have each RIS status."""
@@ -180,14 +198,16 @@ class World:
 
     # What operators do to the cluster.
 
-    def renew(self, unit: str, node: str | None = None) -> None:
+    def renew(self, unit: str, node: str | None = None, *, restart: bool = True) -> None:
         """Renew a certificate, and restart what uses it; every node's ITL follows, the CTL does not.
 
         Phones are not reset: the lab behaves as with "Phone Interaction on Certificate Update" set to manual.
 
         Args:
-            unit: "tomcat", "CallManager", "TVS", "CAPF" or "ITLRecovery".
+            unit: "tomcat", "ipsec", "CallManager", "TVS", "CAPF" or "ITLRecovery".
             node: name of the node; None for every node that has one. ITLRecovery is the cluster's.
+            restart: whether what uses it is restarted. Else services go on with what they loaded, as after ``set cert
+                regen``, until somebody restarts them.
 
         Raises:
             KeyError: there is no such node, or it has no such certificate.
@@ -199,18 +219,24 @@ class World:
             else:
                 having = [each for each in nodes.values() if unit in each.identities]
                 for each in having if node is None else [nodes[node]]:
-                    self._renew(unit, each)
+                    self._renew(unit, each, restart=restart)
                 if not having:
                     raise KeyError(unit)
-            if unit != TOMCAT:
-                # No list names the web server, so that its renewal is nothing to phones.
+            if unit not in {TOMCAT, IPSEC}:
+                # No list names these, so that their renewal is nothing to phones.
                 self.files.rebuild_itl(self.now())
                 self.life.wake()
 
-    def _renew(self, unit: str, node: Node) -> None:
+    def _renew(self, unit: str, node: Node, *, restart: bool) -> None:
         if unit not in node.identities:
             raise KeyError(unit)
+        before = node.identities[unit]
         node.identities[unit] = identity = self._next(unit, node)
+        for service in USERS_OF_UNITS.get(unit, ()):
+            if restart:
+                node.held.pop((service, unit), None)
+            elif node.runs(service):
+                node.held.setdefault((service, unit), before)
         if unit == CAPF:
             # The old one stays trusted until somebody deletes it: phones still show LSCs it issued.
             for store in ("CAPF-trust", "CallManager-trust"):
@@ -273,6 +299,71 @@ class World:
             kept = [each for each in self.cluster.trust.get(store, []) if each.der != identity.der]
             self.cluster.trust[store] = kept
 
+    def platform_login(self, node: str, user: str, password: str) -> PlatformAccount | None:
+        """Check who logs in to a node's platform: over SSH, or through the certificate API.
+
+        Three wrong passwords lock the account on that node for `lockout.LOCK_SECONDS`; the right one is refused then
+        too, and says no more than a wrong one.
+
+        Args:
+            node: name of the node.
+            user: name of the account.
+            password: what was given as its password.
+        """
+        with self.cluster.lock:
+            return self.logins.check(self, node, user, password)
+
+    def restart_service(self, node: str, service: str) -> bool:
+        """Restart a service: it loads the certificates that are installed now.
+
+        Args:
+            node: name of the node.
+            service: name of a service that is activated there.
+
+        Returns:
+            Whether it came back; the fault ``service-stuck`` keeps it away.
+
+        Raises:
+            KeyError: there is no such node, or no such service on it.
+        """
+        with self.cluster.lock:
+            self.stop_service(node, service)
+            return self.start_service(node, service)
+
+    def stop_service(self, node: str, service: str) -> None:
+        """Stop a service; phones of a CallManager notice in time.
+
+        Raises:
+            KeyError: as `restart_service`.
+        """
+        with self.cluster.lock:
+            self._having(node, service).stopped.add(service)
+            if service == SERVICE_CALLMANAGER:
+                self.life.node_is_down(node)
+
+    def start_service(self, node: str, service: str) -> bool:
+        """Start a service, unless it runs; as `restart_service`, its result too.
+
+        Raises:
+            KeyError: as `restart_service`.
+        """
+        with self.cluster.lock:
+            here = self._having(node, service)
+            if (node, service) in self.faults.service_stuck:
+                return service not in here.stopped
+            if service in here.stopped:
+                here.stopped.discard(service)
+                here.started[service] = self.now()
+                here.held = {key: identity for key, identity in here.held.items() if key[0] != service}
+                (self.life.node_is_up if service == SERVICE_CALLMANAGER else lambda _: self.life.wake())(node)
+            return True
+
+    def _having(self, node: str, service: str) -> Node:
+        here = self.cluster.nodes[node]
+        if not here.activated(service):
+            raise KeyError(service)
+        return here
+
     def node_down(self, name: str) -> None:
         """Switch a node off; its phones notice when their keep-alives stay unanswered.
 
@@ -290,7 +381,13 @@ class World:
             KeyError: there is no such node.
         """
         with self.cluster.lock:
-            self.cluster.nodes[name].up = True
+            node = self.cluster.nodes[name]
+            if not node.up:
+                # All of it starts anew, and loads what is installed.
+                node.booted = self.now()
+                node.started.clear()
+                node.held.clear()
+            node.up = True
             self.life.node_is_up(name)
 
     # What phones do.

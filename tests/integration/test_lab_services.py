@@ -364,6 +364,18 @@ SWITCH_VALUES = {
     "refused": "lab-sub1:capf",
     "clock-offset": "-60",
     "capf-failure": "PHONE=Upgrade Failed: Invalid LSC",
+    "service-stuck": "lab-pub:Cisco Tftp",
+    "replication": "lab-sub1=4",
+    "ntp": "lab-sub1=unsynchronised",
+    "backup-age": "none",
+    "tvs-forgets": "lab-pub:CallManager",
+    "ssh-host-key": "lab-pub",
+    "ssh-sha1-kex": "lab-pub",
+    "ssh-prompt": "lab-pub=operator:",
+    "ssh-paging": "lab-pub",
+    "ssh-stall": "lab-pub",
+    "ssh-drop": "lab-pub",
+    "ssh-locked": "lab-pub",
 }
 
 

@@ -8,7 +8,17 @@ from ctlctl_lab.build import WorldPlan
 from ctlctl_lab.capfwork import LSC_DAYS_PARAMETER
 from ctlctl_lab.dirs import LabError
 from ctlctl_lab.faults import Faults
-from ctlctl_lab.model import CALLMANAGER, REGISTERED, SERVICE_TVS, TRUST_FAILED, UNREGISTERED, Phone
+from ctlctl_lab.model import (
+    CALLMANAGER,
+    REGISTERED,
+    SERVICE_TOMCAT,
+    SERVICE_TVS,
+    TOMCAT,
+    TRUST_FAILED,
+    UNREGISTERED,
+    Phone,
+)
+from ctlctl_lab.nodestate import backups, replication
 from ctlctl_lab.scenarios import SCENARIOS, apply_scenario
 from ctlctl_lab.world import World
 from ctlctl_trust import Code, check_agreement
@@ -93,6 +103,10 @@ def test_every_scenario_says_what_it_is() -> None:
         "locked-out",
         "token-ctl",
         "throttled",
+        "renewed-not-restarted",
+        "replication-broken",
+        "backup-old",
+        "tvs-missing",
         "node-down",
     ]
     assert all(each.summary for each in SCENARIOS.values())
@@ -272,6 +286,48 @@ def test_node_down(tmp_path_factory: Factory) -> None:
     world.node_up("lab-sub2")
     settle(world)
     assert "lab-sub2" in {phone.node for phone in world.cluster.phones.values()}
+
+
+def test_renewed_not_restarted(tmp_path_factory: Factory) -> None:
+    world = lab_world(tmp_path_factory, scenario="renewed-not-restarted")
+    assert world.counts() == ALL_REGISTERED
+    for node in world.cluster.nodes.values():
+        served = node.presents(SERVICE_TOMCAT, TOMCAT)
+        assert served is not None
+        assert served.pin != node.identities[TOMCAT].pin
+        assert served.not_after < node.identities[TOMCAT].not_after
+        assert world.restart_service(node.name, SERVICE_TOMCAT)
+        assert node.presents(SERVICE_TOMCAT, TOMCAT) is node.identities[TOMCAT]
+
+
+def test_replication_broken(tmp_path_factory: Factory) -> None:
+    world = lab_world(tmp_path_factory, scenario="replication-broken")
+    assert [(row.node.name, row.setup) for row in replication(world)] == [
+        ("lab-pub", 2),
+        ("lab-sub1", 2),
+        ("lab-sub2", 4),
+    ]
+    alone = lab_world(tmp_path_factory, WorldPlan(phones=PHONES, nodes=1), "replication-broken")
+    assert [row.setup for row in replication(alone)] == [2]
+
+
+def test_backup_old(tmp_path_factory: Factory) -> None:
+    world = lab_world(tmp_path_factory, scenario="backup-old")
+    newest = max(each.completed for each in backups(world) if each.succeeded)
+    assert world.now() - newest == 40 * DAY
+    assert not backups(world)[0].succeeded, "each night's has failed since"
+    apply_scenario(world, SMALL, "healthy")
+    assert all(each.succeeded for each in backups(world))
+    assert world.now() - backups(world)[0].completed < DAY
+
+
+def test_tvs_missing(tmp_path_factory: Factory) -> None:
+    world = lab_world(tmp_path_factory, scenario="tvs-missing")
+    assert world.counts() == ALL_REGISTERED
+    assert {name for name in world.cluster.nodes if world.forgotten(name)} == {"lab-sub2"}
+    assert {each.der for each in world.forgotten("lab-sub2")} == {
+        node.identities[CALLMANAGER].der for node in world.cluster.nodes.values()
+    }
 
 
 def test_a_cluster_of_one_node_that_is_down_is_wholly_away(tmp_path_factory: Factory) -> None:

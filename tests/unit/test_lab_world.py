@@ -283,7 +283,7 @@ def test_one_node_is_renewed_alone(world: World) -> None:
     assert changed == ["lab-sub1"]
 
 
-@pytest.mark.parametrize(("unit", "node"), [(CAPF, "lab-sub1"), ("ipsec", None), ("ipsec", "lab-pub")])
+@pytest.mark.parametrize(("unit", "node"), [(CAPF, "lab-sub1"), ("tomcat-EST", None), ("tomcat-EST", "lab-pub")])
 def test_a_certificate_that_there_is_not_is_not_renewed(unit: str, node: str | None, world: World) -> None:
     with pytest.raises(KeyError):
         world.renew(unit, node)
