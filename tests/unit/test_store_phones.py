@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ctlctl.inventory.nodevalues import PhonePage
+from ctlctl.inventory.readings import NtpReading, PlatformReading, ServiceReading, StoreReading, TvsReading
 from ctlctl.inventory.values import CapfProfileFact, NodeFact, Phone, PhoneConfig, SecurityModeChange
 from ctlctl.inventory.words import Fault, Source
 from ctlctl.store.store import Store
@@ -238,6 +240,12 @@ def test_failures_change_nothing_but_the_state_of_their_source(store: Store, sou
     store.record_probes(HQ, 100, {ONE: probe(100)})
     store.record_lists(HQ, 100, [("pub", "ctl", b"list")])
     store.record_ports(HQ, 100, [("pub", "tomcat", b"der", None)])
+    store.record_services(HQ, 100, [("pub", (ServiceReading("Cisco Tftp", "Started", activated=True),))])
+    store.record_stores(HQ, 100, [("pub", (StoreReading("tomcat", "own", "tomcat.pem", b"der"),))])
+    store.record_tvs(HQ, 100, [("pub", (TvsReading("ab", known=True, roles=(2,)),))])
+    store.record_pages(HQ, 100, {ONE: PhonePage(100, ctl_hash="aa")})
+    ntp = NtpReading(synchronised=True, stratum=3, offset_ms=0.5)
+    store.record_platform(HQ, 100, [("pub", PlatformReading(None, None, (), None, ntp, None, None))])
     before = store.snapshot(HQ)
     other = Fault("timeout", "no answer", "Wait")
     store.record_failure(HQ, source, REFUSED, 200)

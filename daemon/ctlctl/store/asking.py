@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
-from ctlctl.store.schema import CLUSTER, PHONE, PHONE_LOOK
+from ctlctl.store.schema import CLUSTER, PHONE
 
 #: A phone that was never looked at comes first.
 _NEVER: Final = 0
@@ -20,19 +20,22 @@ def read_names(connection: Connection, cluster: str) -> list[str] | None:
     return list(connection.execute(query.order_by(PHONE.c.name)).scalars())
 
 
-def read_to_look_at(connection: Connection, cluster_id: int, before: int, limit: int) -> Sequence[tuple[str, str]]:
+def read_to_look_at(
+    connection: Connection, cluster_id: int, looks: Table, before: int, limit: int
+) -> Sequence[tuple[str, str]]:
     """Return name and address of phones with a web server, those that were not looked at for longest first.
 
     Args:
         connection: to the store.
         cluster_id: whose phones.
+        looks: where it stands when each was looked at: `PHONE_LOOK` or `PHONE_PAGE`.
         before: those looked at later are left alone.
         limit: how many at most.
     """
-    looked = func.coalesce(PHONE_LOOK.c.looked_at, _NEVER)
+    looked = func.coalesce(looks.c.looked_at, _NEVER)
     query = (
         select(PHONE.c.name, PHONE.c.r_address)
-        .outerjoin(PHONE_LOOK, PHONE_LOOK.c.phone_id == PHONE.c.id)
+        .outerjoin(looks, looks.c.phone_id == PHONE.c.id)
         .where(
             PHONE.c.cluster_id == cluster_id,
             PHONE.c.retired_at.is_(None),

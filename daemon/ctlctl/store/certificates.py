@@ -1,7 +1,8 @@
 """Certificates of nodes, in the cluster's database and on its TLS ports."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
@@ -13,6 +14,8 @@ from ctlctl.store.schema import CERTIFICATE, CONTENT, PORT
 #: node, name of the port, certificate or None, why there is none.
 PortRow: TypeAlias = tuple[str, str, bytes | None, Fault | None]
 _Place: TypeAlias = tuple[str, str]
+#: Sources whose certificates are read here; those of stores that nodes list themselves are read by `store.stores`.
+_SOURCES: Final = (Source.AXL, Source.TLS_PORTS)
 
 
 def record_certificates(one: Round, certificates: Iterable[tuple[str, str, bytes]]) -> None:
@@ -22,7 +25,7 @@ def record_certificates(one: Round, certificates: Iterable[tuple[str, str, bytes
         one: the round.
         certificates: node, store and DER of all that there are.
     """
-    _settle(one, {(node, place, der) for node, place, der in certificates}, frozenset())
+    settle_certificates(one, {(node, place, der) for node, place, der in certificates})
 
 
 def record_ports(one: Round, ports: Iterable[PortRow]) -> Fault | None:
@@ -47,7 +50,8 @@ def record_ports(one: Round, ports: Iterable[PortRow]) -> Fault | None:
     before = {(row.node, row.port): row for row in one.connection.execute(query)}
     silent_before = frozenset(place for place, row in before.items() if row.fault_kind is not None)
     silent = frozenset(place for place, (_, fault) in asked.items() if fault is not None)
-    _settle(one, {(*place, der) for place, (der, _) in asked.items() if der is not None}, silent_before, silent)
+    present = {(*place, der) for place, (der, _) in asked.items() if der is not None}
+    settle_certificates(one, present, Silence(silent.__contains__, silent_before.__contains__))
     for place in before.keys() - asked.keys():
         one.connection.execute(delete(PORT).where(_port(one, place)))
     for place, (_, fault) in asked.items():
@@ -70,12 +74,34 @@ def _port(one: Round, place: _Place) -> Any:  # noqa: ANN401
     return and_(PORT.c.cluster_id == one.cluster_id, PORT.c.node == place[0], PORT.c.port == place[1])
 
 
-def _settle(
-    one: Round,
-    present: set[tuple[str, str, bytes]],
-    silent_before: frozenset[_Place],
-    silent: frozenset[_Place] = frozenset(),
-) -> None:
+def _never(_: _Place) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Which places said nothing: what is there stays as it was last seen.
+
+    Attributes:
+        now: in this round.
+        before: in the round before: what is there has its own last time already.
+        partly: in this round they answered, though not everything: what is there gets the time of this round, because
+            the round alone does not tell it.
+    """
+
+    now: Callable[[_Place], bool] = _never
+    before: Callable[[_Place], bool] = _never
+    partly: Callable[[_Place], bool] = _never
+
+
+def settle_certificates(one: Round, present: set[tuple[str, str, bytes]], silence: Silence = Silence()) -> None:
+    """Make the certificates of a source those that are present, and keep when others were last seen.
+
+    Args:
+        one: the round.
+        present: node, place and DER of each.
+        silence: which places do not tell.
+    """
     digests = keep_contents(one.connection, {der for _, _, der in present})
     wanted = {(node, place, digests[der]) for node, place, der in present}
     where = (CERTIFICATE.c.cluster_id == one.cluster_id, CERTIFICATE.c.source == one.source.value)
@@ -84,14 +110,13 @@ def _settle(
     }
     for key, row in before.items():
         place = key[:2]
-        # One on a port that was silent has its own last time already.
-        until = row.last_seen if place in silent_before else one.seen_until(row.last_seen)
+        until = row.last_seen if silence.before(place) else one.seen_until(row.last_seen)
         if key in wanted:
-            if row.gone_at is not None:
+            if row.gone_at is not None or (silence.partly(place) and row.last_seen != one.at):
                 _update(one, row.id, last_seen=one.at, gone_at=None)
         elif row.gone_at is not None:
             continue
-        elif place not in silent:
+        elif not silence.now(place):
             _update(one, row.id, last_seen=until, gone_at=one.at)
         elif until != row.last_seen:
             _update(one, row.id, last_seen=until)
@@ -118,7 +143,8 @@ def read_certificates(
     silent = {(port.node, port.port) for port in ports if port.fault is not None}
     columns = [CERTIFICATE.c[name] for name in ("source", "node", "place", "first_seen", "last_seen")]
     query = select(*columns, CONTENT.c.data).join(CONTENT, CONTENT.c.sha256 == CERTIFICATE.c.sha256)
-    query = query.where(CERTIFICATE.c.cluster_id == cluster_id, CERTIFICATE.c.gone_at.is_(None))
+    sources = CERTIFICATE.c.source.in_([source.value for source in _SOURCES])
+    query = query.where(CERTIFICATE.c.cluster_id == cluster_id, CERTIFICATE.c.gone_at.is_(None), sources)
     order = (CERTIFICATE.c.source, CERTIFICATE.c.node, CERTIFICATE.c.place, CERTIFICATE.c.sha256)
     bodies: dict[bytes, bytes] = {}
     found = []
@@ -135,5 +161,7 @@ def read_certificates(
 def read_contents(connection: Connection, cluster_id: int) -> list[bytes]:
     """Read every certificate that is there now, each once."""
     query = select(CONTENT.c.data).join(CERTIFICATE, CONTENT.c.sha256 == CERTIFICATE.c.sha256)
-    query = query.where(CERTIFICATE.c.cluster_id == cluster_id, CERTIFICATE.c.gone_at.is_(None)).distinct()
+    # A store may list what it could not show: that has no content.
+    query = query.where(CERTIFICATE.c.cluster_id == cluster_id, CERTIFICATE.c.gone_at.is_(None), CONTENT.c.size > 0)
+    query = query.distinct()
     return list(connection.execute(query).scalars())

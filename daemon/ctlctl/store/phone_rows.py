@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Row, bindparam, update
 
+from ctlctl.inventory.nodevalues import PhonePage
 from ctlctl.inventory.values import Phone, PhoneConfig, PhoneProbe, Registration
 from ctlctl.inventory.words import Source
-from ctlctl.store.schema import PHONE, PHONE_LOOK
+from ctlctl.store.schema import PHONE, PHONE_LOOK, PHONE_PAGE
 
 CONFIG: Final = tuple(field.name for field in fields(PhoneConfig))
 REGISTRATION: Final = tuple(field.name for field in fields(Registration))
@@ -82,6 +83,11 @@ class Shared:
         return [value if value.__class__ is bool else keep(value, value) for value in values]
 
 
+#: Columns of a phone's page, in the order in which `PhonePage` takes them.
+PAGE_COLUMNS: Final = tuple(
+    PHONE_PAGE.c["read_at" if field.name == "at" else field.name] for field in fields(PhonePage)
+)
+
 #: Columns of a phone in a snapshot, in the order in which `PhoneReader` takes them.
 SNAPSHOT_COLUMNS: Final[tuple[Column[Any], ...]] = (
     *CONFIG_COLUMNS,
@@ -93,10 +99,12 @@ SNAPSHOT_COLUMNS: Final[tuple[Column[Any], ...]] = (
     PHONE_LOOK.c.looked_at,
     PHONE.c.p_last_fault,
     *PROBE_COLUMNS,
+    *PAGE_COLUMNS,
 )
 _SINCE: Final = len(CONFIG)
 _R: Final = _SINCE + 3
 _P: Final = _R + len(REGISTRATION)
+_PAGE: Final = _P + 3 + len(PROBE)
 
 
 class PhoneReader:
@@ -110,7 +118,8 @@ class PhoneReader:
         values = self._share(row)
         registration = Registration(*values[_R:_P]) if values[_R] is not None else None
         shown_at, looked_at, last_fault = values[_P : _P + 3]
-        probe = PhoneProbe(shown_at, *values[_P + 3 :]) if shown_at is not None else None
+        probe = PhoneProbe(shown_at, *values[_P + 3 : _PAGE]) if shown_at is not None else None
+        page = PhonePage(*values[_PAGE:]) if values[_PAGE] is not None else None
         first_seen, changed_at, capf_since = values[_SINCE:_R]
         config = PhoneConfig(*values[:_SINCE])
-        return Phone(config, first_seen, changed_at, capf_since, registration, probe, last_fault, looked_at)
+        return Phone(config, first_seen, changed_at, capf_since, registration, probe, last_fault, looked_at, page)

@@ -262,6 +262,47 @@ CAPF_PROFILE: Final = Table(
     _instant("since"),
 )
 
+#: How it stands with each node that a source asks by itself. `answered_at` is NULL where it answered everything in the
+#: last round, or never anything.
+NODE_STATE: Final = Table(
+    "node_state",
+    METADATA,
+    _cluster(key=True),
+    _word("source", key=True),
+    _word("node", key=True),
+    _perhaps("answered_at"),
+    _instant("since"),
+    *_fault(),
+)
+
+#: What a node says of itself: `value` is a JSON object whose shape goes by `kind`.
+NODE_FACT: Final = Table(
+    "node_fact",
+    METADATA,
+    _cluster(key=True),
+    _word("source", key=True),
+    _word("node", key=True),
+    _word("kind", key=True),
+    _word("item", key=True),
+    _word("value"),
+    _instant("since"),
+)
+
+#: What a phone's pages say. `read_at` is when what stands here was read, `looked_at` when they were last looked at.
+PHONE_PAGE: Final = Table(
+    "phone_page",
+    METADATA,
+    Column("phone_id", _NUMBER, ForeignKey("phone.id", ondelete="CASCADE"), primary_key=True),
+    _instant("read_at"),
+    _instant("looked_at"),
+    _maybe("fault"),
+    _maybe("ctl_hash"),
+    _maybe("itl_hash"),
+    _maybe("security_mode"),
+    _maybe("serial"),
+    _maybe("load"),
+)
+
 FINDING: Final = Table(
     "finding",
     METADATA,

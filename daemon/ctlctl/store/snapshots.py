@@ -10,9 +10,11 @@ from ctlctl.inventory.words import Source
 from ctlctl.store.certificates import read_certificates, read_ports
 from ctlctl.store.facts import read_facts, read_mode_changes, read_nodes, read_profiles
 from ctlctl.store.lists import read_lists
+from ctlctl.store.nodes import read_node_facts, read_node_states
 from ctlctl.store.phone_rows import SNAPSHOT_COLUMNS, PhoneReader
 from ctlctl.store.rounds import cluster_id_of, read_sources
-from ctlctl.store.schema import PHONE, PHONE_LOOK
+from ctlctl.store.schema import PHONE, PHONE_LOOK, PHONE_PAGE
+from ctlctl.store.stores import read_stores
 
 # Rows fetched at a time: all of them would be in memory twice.
 _FETCHED: Final = 1_000
@@ -25,6 +27,8 @@ def read_snapshot(connection: Connection, cluster: str) -> Snapshot:
         return Snapshot(cluster, None, (), MappingProxyType({}), (), (), 0, (), (), (), ())
     sources, rounds = read_sources(connection, cluster_id)
     ports = read_ports(connection, cluster_id)
+    states = read_node_states(connection, cluster_id, rounds)
+    said = read_node_facts(connection, cluster_id)
     return Snapshot(
         cluster=cluster,
         facts=read_facts(connection, cluster_id),
@@ -37,13 +41,22 @@ def read_snapshot(connection: Connection, cluster: str) -> Snapshot:
         certificates=read_certificates(connection, cluster_id, rounds, ports),
         ports=ports,
         profiles=read_profiles(connection, cluster_id),
+        node_states=states,
+        services=said.services,
+        stores=read_stores(connection, cluster_id, rounds, states),
+        replication=said.replication,
+        ntp=said.ntp,
+        backups=said.backups,
+        shown_lists=said.shown_lists,
+        stale_lscs=said.stale_lscs,
+        tvs_answers=said.tvs_answers,
     )
 
 
 def _read_phones(connection: Connection, cluster_id: int) -> tuple[Phone, ...]:
     reader = PhoneReader()
     where = (PHONE.c.cluster_id == cluster_id, PHONE.c.retired_at.is_(None))
-    query = select(*SNAPSHOT_COLUMNS).select_from(PHONE.outerjoin(PHONE_LOOK))
+    query = select(*SNAPSHOT_COLUMNS).select_from(PHONE.outerjoin(PHONE_LOOK).outerjoin(PHONE_PAGE))
     query = query.where(*where).order_by(PHONE.c.name)
     rows = connection.execution_options(yield_per=_FETCHED).execute(query)
     return tuple([reader.phone(row) for row in rows])

@@ -8,6 +8,8 @@ from typing import Self
 from sqlalchemy import delete, select
 
 from ctlctl.assess.model import Finding
+from ctlctl.inventory.nodevalues import PhonePage
+from ctlctl.inventory.readings import PlatformRow, ServiceRow, StoreReading, StoreRow, TvsRow
 from ctlctl.inventory.values import ClusterFacts, NodeFact, PhoneConfig, PhoneProbe, Registration, Snapshot
 from ctlctl.inventory.words import Fault, Source
 from ctlctl.store import backup, findings, lists, migrating, phone_looks, purging
@@ -16,7 +18,16 @@ from ctlctl.store.certificates import PortRow, read_contents, record_certificate
 from ctlctl.store.database import LOCK_TIMEOUT, Database
 from ctlctl.store.errors import StoreError
 from ctlctl.store.facts import ProfileRow, record_facts, record_nodes, record_profiles
+from ctlctl.store.nodes import (
+    NodeRow,
+    platform_rows,
+    record_nodes_say,
+    service_rows,
+    silent_nodes,
+    tvs_rows,
+)
 from ctlctl.store.phone_events import read_events
+from ctlctl.store.phone_pages import record_pages
 from ctlctl.store.phones import record_phones, take_in
 from ctlctl.store.rounds import (
     UNFINISHED,
@@ -28,8 +39,9 @@ from ctlctl.store.rounds import (
     made_cluster,
     read_sources,
 )
-from ctlctl.store.schema import CLUSTER
+from ctlctl.store.schema import CLUSTER, PHONE_LOOK, PHONE_PAGE
 from ctlctl.store.snapshots import read_snapshot
+from ctlctl.store.stores import record_stores
 from ctlctl.store.values import FindingChanges, KeptListVersion, PhoneEvent, Purged, StoredFinding
 
 __all__ = ["Store", "StoreError"]
@@ -246,6 +258,71 @@ class Store:
         with self._round(cluster, Source.TLS_PORTS, at) as one:
             end_round(one, record_ports(one, everything))
 
+    def record_services(self, cluster: str, at: int, rows: Iterable[ServiceRow]) -> None:
+        """Write which services run, by Control Center.
+
+        Args:
+            cluster: its name.
+            at: when.
+            rows: every node that is asked, with what it said or why it said nothing; what is left out is forgotten.
+        """
+        self._nodes_say(cluster, Source.CONTROL_CENTER, at, service_rows(rows))
+
+    def record_tvs(self, cluster: str, at: int, rows: Iterable[TvsRow]) -> None:
+        """Write what every TVS says about certificates in use; arguments as `record_services`."""
+        self._nodes_say(cluster, Source.TVS, at, tvs_rows(rows))
+
+    def record_stores(self, cluster: str, at: int, rows: Iterable[StoreRow]) -> None:
+        """Write which certificates nodes have, by the certificate API; arguments as `record_services`."""
+        told = dict(rows)
+        silent: list[NodeRow] = [
+            (node, None, said) if isinstance(said, Fault) else (node, {}, None) for node, said in told.items()
+        ]
+        readings = {node: said for node, said in told.items() if not isinstance(said, Fault)}
+        self._nodes_say(cluster, Source.CERTIFICATE_API, at, silent, readings)
+
+    def record_platform(self, cluster: str, at: int, rows: Iterable[PlatformRow]) -> None:
+        """Write what the platform CLI of every node says; arguments as `record_services`."""
+        told = tuple(rows)
+        readings = {
+            node: said.certificates
+            for node, said in told
+            if not isinstance(said, Fault) and said.certificates is not None
+        }
+        self._nodes_say(cluster, Source.PLATFORM_CLI, at, platform_rows(told), readings)
+
+    def _nodes_say(
+        self,
+        cluster: str,
+        source: Source,
+        at: int,
+        rows: Sequence[NodeRow],
+        readings: Mapping[str, Iterable[StoreReading]] | None = None,
+    ) -> None:
+        with self._round(cluster, source, at) as one:
+            if readings is not None:
+                silent = frozenset(row[0] for row in rows).difference(readings)
+                partly = frozenset(node for node, facts, fault in rows if facts is not None and fault is not None)
+                record_stores(one, readings, silent, silent_nodes(one), partly)
+            end_round(one, record_nodes_say(one, rows))
+
+    def record_pages(self, cluster: str, at: int, pages: Mapping[str, PhonePage], *, complete: bool = True) -> None:
+        """Write what phones' pages said.
+
+        Args:
+            cluster: its name.
+            at: when.
+            pages: by name of phone; names that AXL never gave are left out. Phones that are not in it stay as they
+                were.
+            complete: whether all were looked at that were to be; otherwise this is a part of a sweep that goes on.
+        """
+        with self._round(cluster, Source.PHONE_PAGES, at) as one:
+            record_pages(one, pages)
+            if complete:
+                end_round(one, None)
+            else:
+                go_on(one)
+
     @contextmanager
     def _round(self, cluster: str, source: Source, at: int) -> Iterator[Round]:
         with self._database.write() as connection:
@@ -273,7 +350,16 @@ class Store:
         """
         with self._database.read() as connection:
             cluster_id = cluster_id_of(connection, cluster)
-            return () if cluster_id is None else read_to_look_at(connection, cluster_id, before, limit)
+            return () if cluster_id is None else read_to_look_at(connection, cluster_id, PHONE_LOOK, before, limit)
+
+    def phones_to_read(self, cluster: str, before: int, limit: int) -> Sequence[tuple[str, str]]:
+        """Name and address of phones with a web server, those whose pages were not read for longest first.
+
+        Arguments as `phones_to_look_at`.
+        """
+        with self._database.read() as connection:
+            cluster_id = cluster_id_of(connection, cluster)
+            return () if cluster_id is None else read_to_look_at(connection, cluster_id, PHONE_PAGE, before, limit)
 
     def certificate_contents(self, cluster: str) -> list[bytes]:
         """Every certificate that is in a cluster now, DER, each once."""
