@@ -17,6 +17,7 @@ class ConnectorFault(StrEnum):
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     TLS = "tls"
+    HOST_KEY = "host-key"
     CREDENTIALS = "credentials"
     RIGHTS = "rights"
     NO_SERVICE = "no-service"
@@ -32,6 +33,8 @@ class ConnectorFault(StrEnum):
     UNSUPPORTED = "unsupported"
     INVALID = "invalid"
     UNCERTAIN = "uncertain"
+    LOGIN = "login"
+    WRONG_DEVICE = "wrong-device"
 
 
 _ADVICE: Final[dict[ConnectorFault, str]] = {
@@ -41,6 +44,10 @@ _ADVICE: Final[dict[ConnectorFault, str]] = {
     ConnectorFault.TLS: (
         "Compare the fingerprint with the node's own certificate (show cert own, or OS Administration); if the node "
         "has a new one, set it in the settings (tls_pin or tls_ca); if not, somebody else may be answering"
+    ),
+    ConnectorFault.HOST_KEY: (
+        "Compare the fingerprint with what another computer knows of the node (ssh-keygen -l -F NODE); if the node has "
+        "a new key, set it in the settings (ssh_host_key); if not, somebody else may be answering"
     ),
     ConnectorFault.CREDENTIALS: (
         "Check user name and password file; nothing is tried again until they change, because CUCM locks accounts"
@@ -59,6 +66,10 @@ _ADVICE: Final[dict[ConnectorFault, str]] = {
     ConnectorFault.UNSUPPORTED: "This cluster does not offer that; ctlctl cluster doctor shows what it lacks",
     ConnectorFault.INVALID: "Nothing was sent; correct the value",
     ConnectorFault.UNCERTAIN: "Read the item again before doing anything else: the change may have been made",
+    ConnectorFault.LOGIN: "No password is ever given to a phone; its pages can be read only where they want none",
+    ConnectorFault.WRONG_DEVICE: (
+        "The address has gone to another device since it was learned (DHCP); the next round of RIS brings the new one"
+    ),
 }
 
 

@@ -6,13 +6,13 @@ environment, no .netrc, no redirect, and one deadline and one byte cap hold from
 
 import http
 import http.client
-import io
 import socket
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 from urllib.parse import quote
 
-from ctlctl.connectors.http_body import READ_BYTES, BadAnswerError, TooLargeError, read_body
+from ctlctl.connectors.http_body import BadAnswerError, TooLargeError, read_body
+from ctlctl.connectors.http_wire import Wire
 from ctlctl.connectors.network import Deadline, reason_of, resolve
 from ctlctl.connectors.ports import (
     FetchError,
@@ -23,9 +23,6 @@ from ctlctl.connectors.ports import (
     printable,
 )
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
 # Bytes that may come over the wire besides the body itself: http.client allows 100 header lines of 64 KiB,
 # far more than any server sends, and repeats that for every "100 Continue".
 _WIRE_EXTRA_BYTES: Final = 256 * 1024
@@ -35,51 +32,6 @@ _WIRE_FACTOR: Final = 2
 
 
 _CUT_ADVICE: Final = "Try again; if it stays, check the firewall and the Cisco Tftp service of that node"
-
-
-class _WireReader(io.RawIOBase):
-    """Reads a socket under one deadline and one cap for all of it.
-
-    The time that is left is set anew before every read: a server that sends a byte now and then, in the
-    header or in the body, gains nothing.
-    """
-
-    def __init__(self, sock: socket.socket, deadline: Deadline, cap: int) -> None:
-        super().__init__()
-        self._sock = sock
-        self._deadline = deadline
-        self._left = cap
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        self._sock.settimeout(self._deadline.remaining())
-        count = self._sock.recv_into(buffer)
-        self._left -= count
-        if self._left < 0:
-            raise TooLargeError("the server sends far more than the file may have")
-        return count
-
-
-class _Wire:
-    """As much of a socket as http.client wants. Whoever opened the socket closes it, not http.client."""
-
-    def __init__(self, sock: socket.socket, deadline: Deadline, cap: int) -> None:
-        self._sock = sock
-        self._deadline = deadline
-        self._cap = cap
-
-    def sendall(self, data: bytes) -> None:
-        self._sock.settimeout(self._deadline.remaining())
-        self._sock.sendall(data)
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        del mode  # http.client asks for "rb" only
-        return io.BufferedReader(_WireReader(self._sock, self._deadline, self._cap), READ_BYTES)
-
-    def close(self) -> None:
-        pass
 
 
 def fetch_http(target: FetchTarget, limits: FetchLimits, trust: TlsTrust) -> bytes:
@@ -162,7 +114,7 @@ def _connect(target: FetchTarget, deadline: Deadline) -> socket.socket:
 def _ask(sock: socket.socket, target: FetchTarget, limits: FetchLimits, deadline: Deadline) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection(target.host, target.port)
     # http.client opens no connection of its own once it has this.
-    wire = _Wire(sock, deadline, _WIRE_FACTOR * limits.max_bytes + _WIRE_EXTRA_BYTES)
+    wire = Wire(sock, deadline, _WIRE_FACTOR * limits.max_bytes + _WIRE_EXTRA_BYTES)
     connection.sock = cast("socket.socket", wire)
     headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close", "User-Agent": "ctlctl"}
     connection.request("GET", "/" + quote(target.name), headers=headers)
