@@ -22,6 +22,7 @@ from ctlctl.metrics.telemetry import Telemetry
 from ctlctl.service.history import list_history, phone_history
 from ctlctl.service.hub import Hub
 from ctlctl.service.jobs import Jobs
+from ctlctl.service.policy import intervals_of
 from ctlctl.service.sdnotify import Notifier, watchdog_seconds
 from ctlctl.service.server import ApiServer, QuestionError
 from ctlctl.service.snapshotfile import SnapshotWriter
@@ -260,9 +261,12 @@ class Daemon:
             raise NoSuchError(f"the settings have no cluster {name!r}; they have: {', '.join(self._workers) or 'none'}")
         chosen = words.get("source", "")
         try:
-            sources = [Source(chosen)] if chosen else list(Source)
+            asked = intervals_of(worker.settings)
+            sources = [Source(chosen)] if chosen else [source for source in Source if source in asked]
         except ValueError:
             raise AnswerError(f"{chosen!r} is no source; there are: {', '.join(Source)}") from None
+        if not set(sources) <= asked.keys():
+            raise AnswerError(f"the settings of {name} do not let {chosen} be asked; they let: {', '.join(asked)}")
         deadline = time.monotonic() + _REFRESH_SECONDS
         rounds = []
         for source in sources:

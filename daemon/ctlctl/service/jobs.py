@@ -32,9 +32,19 @@ _FIRST: Final[Mapping[Source, float]] = {
     Source.TLS_PORTS: 0.0,
     Source.RIS: 1.0,
     Source.PHONE_TLS: 2.0,
+    Source.CONTROL_CENTER: 1.0,
+    Source.CERTIFICATE_API: 1.0,
+    Source.PLATFORM_CLI: 1.0,
+    Source.TVS: 2.0,
+    Source.PHONE_PAGES: 3.0,
 }
 #: What a source needs before its first round makes sense.
-_NEEDS: Final[Mapping[Source, Source]] = {Source.RIS: Source.AXL, Source.PHONE_TLS: Source.RIS}
+_NEEDS: Final[Mapping[Source, Source]] = {
+    Source.RIS: Source.AXL,
+    Source.TVS: Source.AXL,
+    Source.PHONE_TLS: Source.RIS,
+    Source.PHONE_PAGES: Source.RIS,
+}
 #: Seconds by which the wall clock may drift from the monotonic one between two beats before it counts as a jump.
 _JUMP_SECONDS: Final = 30.0
 _GROUP: Final = "cluster"

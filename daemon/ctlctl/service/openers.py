@@ -1,40 +1,29 @@
-"""AXL and RIS of a cluster, opened as its settings say; and the memory that a refused password is not tried again."""
+"""The interfaces of a cluster, opened as its settings say, each with an account of its own memory."""
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from ctlctl.cluster.access import require_identity, tls_trust
+from ctlctl.cluster.nodeaccess import open_certificate_api, open_control_center
 from ctlctl.cluster.soapsettings import axl_settings, ris_settings
 from ctlctl.connectors.axl import AxlClient
 from ctlctl.connectors.axl_ports import AxlObserver
-from ctlctl.connectors.errors import ConnectorError, ConnectorFault, Place
+from ctlctl.connectors.certificate_api import CertificateApiClient
+from ctlctl.connectors.control_center import ControlCenterClient
+from ctlctl.connectors.errors import ConnectorFault, Place
 from ctlctl.connectors.ports import TlsTrust
 from ctlctl.connectors.ris import RisClient
 from ctlctl.connectors.secret import Secret
-from ctlctl_config.model import ClusterSettings
-from ctlctl_config.secretfiles import SecretError
+from ctlctl.inventory.words import Source
+from ctlctl.service.accounts import Account, AccountError
+from ctlctl_config.model import ClusterSettings, NodeSettings
 
 #: Seconds that one reading may wait for a busy cluster, all waits together.
 _PATIENCE_SECONDS: Final = 300.0
 
 
-class AccountError(ConnectorError):
-    """The account of a cluster cannot be used: its password cannot be had, or was refused and has not changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """A password that a cluster refused: by its place in the file system, never by its text."""
-
-    username: str
-    stamp: tuple[int, int, int] | None
-
-
 class Opener:
-    """Opens the SOAP interfaces of one cluster."""
+    """Opens the interfaces of one cluster."""
 
     def __init__(
         self, name: str, cluster: ClusterSettings, observer: AxlObserver, sleep: Callable[[float], object]
@@ -51,12 +40,25 @@ class Opener:
         self._sleep = sleep
         self._name = name
         self._cluster = cluster
-        self._refused: _Refusal | None = None
+        axl, platform = cluster.axl, cluster.platform
+        soap = Account(axl.username, axl, Place(name, axl.host, "AXL"))
+        # An interface that refuses an account says nothing about another: rights differ. Each tries once.
+        self._accounts = {
+            Source.AXL: soap,
+            Source.RIS: soap,
+            Source.CONTROL_CENTER: Account(axl.username, axl, Place(name, axl.host, "Control Center")),
+        }
+        if platform is not None:
+            self._accounts |= {
+                Source.CERTIFICATE_API: Account(platform.username, platform, Place(name, axl.host, "certificate API")),
+                Source.PLATFORM_CLI: Account(platform.username, platform, Place(name, axl.host, "platform CLI")),
+            }
 
-    @property
-    def place(self) -> Place:
-        """What errors say about where they come from."""
-        return Place(self._name, self._cluster.axl.host, "AXL")
+    def was_refused(self, source: Source) -> None:
+        """Remember that a source refused its account as it is now: CUCM locks accounts that keep trying."""
+        account = self._accounts.get(source)
+        if account is not None:
+            account.was_refused()
 
     def axl(self) -> AxlClient:
         """Open AXL.
@@ -64,7 +66,7 @@ class Opener:
         Raises:
             ConnectorError: the account cannot be used, or the server is a lab's and the cluster is none.
         """
-        password, trust = self._account()
+        password, trust = self._soap()
         settings = axl_settings(self._name, self._cluster, password, trust, _PATIENCE_SECONDS)
         return AxlClient(settings, sleep=self._wait, observer=self._observer)
 
@@ -74,34 +76,50 @@ class Opener:
         Raises:
             ConnectorError: as `axl`.
         """
-        password, trust = self._account()
+        password, trust = self._soap()
         settings = ris_settings(self._name, self._cluster, password, trust, _PATIENCE_SECONDS)
         return RisClient(settings, sleep=self._wait)
+
+    def control_center(self) -> Callable[[NodeSettings], ControlCenterClient]:
+        """Return what opens Control Center of a node.
+
+        Raises:
+            AccountError: the account cannot be used.
+        """
+        password = self._accounts[Source.CONTROL_CENTER].password()
+        return lambda node: open_control_center(self._name, self._cluster, node, password, sleep=self._wait)
+
+    def certificate_api(self) -> Callable[[NodeSettings], CertificateApiClient]:
+        """Return what opens the certificate API of a node.
+
+        Raises:
+            AccountError: there is no platform account, or it cannot be used.
+        """
+        account = self._platform(Source.CERTIFICATE_API)
+        password = account.password()
+        return lambda node: open_certificate_api(self._name, self._cluster, node, account.username, password)
+
+    def platform_password(self) -> Secret:
+        """Read the password of the platform account for a login by SSH.
+
+        Raises:
+            AccountError: there is no platform account, or it cannot be used.
+        """
+        return self._platform(Source.PLATFORM_CLI).password()
+
+    def _platform(self, source: Source) -> Account:
+        account = self._accounts.get(source)
+        if account is None:
+            place = Place(self._name, self._cluster.axl.host, source.value)
+            detail = f"the settings of {self._name} have no [clusters.{self._name}.platform]"
+            raise AccountError(ConnectorFault.INVALID, detail, place=place, advice="Write that table, or do not ask")
+        return account
 
     def _wait(self, seconds: float) -> None:
         self._sleep(seconds)
 
-    def was_refused(self) -> None:
-        """Remember that the cluster refused the account as it is now: CUCM locks accounts that keep trying."""
-        self._refused = self._refusal()
-
-    def _account(self) -> tuple[Secret, TlsTrust]:
-        if self._refused is not None and self._refused == self._refusal():
-            detail = f"user {self._cluster.axl.username!r} was refused before, and the password is still the same"
-            raise AccountError(ConnectorFault.CREDENTIALS, detail, place=self.place)
-        self._refused = None
-        try:
-            password = Secret(self._cluster.axl.read_password().get_secret_value())
-        except SecretError as error:
-            raise AccountError(ConnectorFault.INVALID, str(error), place=self.place) from None
+    def _soap(self) -> tuple[Secret, TlsTrust]:
+        account = self._accounts[Source.AXL]
+        password = account.password()
         require_identity(self._name, self._cluster)
-        return password, tls_trust(self._cluster, self._cluster.axl, self.place) or TlsTrust()
-
-    def _refusal(self) -> _Refusal:
-        axl = self._cluster.axl
-        path = axl.password_file or Path(os.environ.get("CREDENTIALS_DIRECTORY", ""), axl.password_credential or "")
-        try:
-            status = path.stat()
-        except OSError:
-            return _Refusal(axl.username, None)
-        return _Refusal(axl.username, (status.st_mtime_ns, status.st_ino, status.st_size))
+        return password, tls_trust(self._cluster, self._cluster.axl, account.place) or TlsTrust()

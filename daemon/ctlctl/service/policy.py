@@ -25,16 +25,30 @@ def policy_of(cluster: ClusterSettings) -> Policy:
         capf_stuck_after=int(limits.capf_stuck_hours * _HOUR),
         phones_per_night=limits.phones_per_night,
         unregistered_share=limits.unregistered_percent / 100,
+        backup_old_after=int(limits.backup_hours * _HOUR),
     )
 
 
 def intervals_of(cluster: ClusterSettings) -> dict[Source, int]:
-    """Return how many seconds lie between two rounds of each source."""
-    schedule = cluster.schedule
-    return {
+    """Return how many seconds lie between two rounds of each source that is asked at all."""
+    schedule, platform = cluster.schedule, cluster.platform
+    intervals = {
         Source.AXL: schedule.axl_seconds,
         Source.RIS: schedule.ris_seconds,
         Source.TRUST_LISTS: schedule.lists_seconds,
         Source.TLS_PORTS: schedule.ports_seconds,
         Source.PHONE_TLS: schedule.phones_seconds,
+        Source.CONTROL_CENTER: schedule.services_seconds,
+        Source.CERTIFICATE_API: schedule.certificates_seconds,
+        Source.PLATFORM_CLI: schedule.cli_seconds,
+        Source.TVS: schedule.tvs_seconds,
+        Source.PHONE_PAGES: schedule.pages_seconds,
     }
+    asked = {
+        Source.CONTROL_CENTER: cluster.control_center.enabled,
+        Source.CERTIFICATE_API: platform is not None and platform.certificate_api,
+        Source.PLATFORM_CLI: platform is not None and platform.ssh,
+        Source.TVS: cluster.tvs.enabled,
+        Source.PHONE_PAGES: cluster.phones.pages,
+    }
+    return {source: seconds for source, seconds in intervals.items() if asked.get(source, True)}

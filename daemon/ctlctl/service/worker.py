@@ -21,6 +21,7 @@ from ctlctl.inventory.values import Snapshot
 from ctlctl.inventory.words import Fault, Source
 from ctlctl.service.freeing import give_memory_back
 from ctlctl.service.hub import ClusterReport, Hub, make_report
+from ctlctl.service.noderounds import NodeRounds
 from ctlctl.service.openers import Opener
 from ctlctl.service.policy import intervals_of, policy_of
 from ctlctl.store.store import Store, StoreError
@@ -119,12 +120,17 @@ class ClusterWorker:
         self._turns = {source: Lock() for source in Source}
         self._begun = time.monotonic()
         self._log = _LOG.bind(cluster=name)
+        nodes = NodeRounds(name, settings, self._opener, tools.store, tools.now, self._stoppable)
         self._rounds: dict[Source, Callable[[], None]] = {
             Source.AXL: self._axl,
             Source.RIS: self._ris,
             Source.TRUST_LISTS: self._lists,
             Source.TLS_PORTS: self._ports,
             Source.PHONE_TLS: self._phones,
+            Source.CONTROL_CENTER: nodes.services,
+            Source.CERTIFICATE_API: nodes.certificates,
+            Source.TVS: nodes.tvs,
+            Source.PHONE_PAGES: nodes.pages,
         }
 
     def waits_for(self, source: Source) -> bool:
@@ -159,7 +165,7 @@ class ClusterWorker:
             return Fault("stopped", "the daemon stops")
         except ConnectorError as error:
             if error.fault is ConnectorFault.CREDENTIALS:
-                self._opener.was_refused()
+                self._opener.was_refused(source)
             return self._failed(source, Fault(error.fault.value, _words(error), error.advice))
         except StoreError as error:
             return self._store_trouble(error)

@@ -1,11 +1,13 @@
 """Everything known of a cluster, read at one moment."""
 
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from ctlctl.inventory.values import Phone, Snapshot
+from ctlctl.inventory.nodevalues import StoreCertificate
+from ctlctl.inventory.values import Phone, SeenCertificate, ServedList, Snapshot
 from ctlctl.inventory.words import Source
 from ctlctl.store.certificates import read_certificates, read_ports
 from ctlctl.store.facts import read_facts, read_mode_changes, read_nodes, read_profiles
@@ -50,6 +52,29 @@ def read_snapshot(connection: Connection, cluster: str) -> Snapshot:
         shown_lists=said.shown_lists,
         stale_lscs=said.stale_lscs,
         tvs_answers=said.tvs_answers,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrustView:
+    """Lists and certificates of a cluster; fields as in `Snapshot`."""
+
+    lists: tuple[ServedList, ...] = ()
+    certificates: tuple[SeenCertificate, ...] = ()
+    stores: tuple[StoreCertificate, ...] = ()
+
+
+def read_trust_view(connection: Connection, cluster: str) -> TrustView:
+    """Read lists and certificates, without everything that is known of 40,000 phones."""
+    cluster_id = cluster_id_of(connection, cluster)
+    if cluster_id is None:
+        return TrustView()
+    _, rounds = read_sources(connection, cluster_id)
+    states = read_node_states(connection, cluster_id, rounds)
+    return TrustView(
+        lists=read_lists(connection, cluster_id, rounds.get(Source.TRUST_LISTS)),
+        certificates=read_certificates(connection, cluster_id, rounds, read_ports(connection, cluster_id)),
+        stores=read_stores(connection, cluster_id, rounds, states),
     )
 
 

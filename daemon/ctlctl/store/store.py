@@ -17,7 +17,7 @@ from ctlctl.store.asking import read_names, read_to_look_at
 from ctlctl.store.certificates import PortRow, read_contents, record_certificates, record_ports
 from ctlctl.store.database import LOCK_TIMEOUT, Database
 from ctlctl.store.errors import StoreError
-from ctlctl.store.facts import ProfileRow, record_facts, record_nodes, record_profiles
+from ctlctl.store.facts import ProfileRow, read_nodes, record_facts, record_nodes, record_profiles
 from ctlctl.store.nodes import (
     NodeRow,
     platform_rows,
@@ -40,7 +40,7 @@ from ctlctl.store.rounds import (
     read_sources,
 )
 from ctlctl.store.schema import CLUSTER, PHONE_LOOK, PHONE_PAGE
-from ctlctl.store.snapshots import read_snapshot
+from ctlctl.store.snapshots import TrustView, read_snapshot, read_trust_view
 from ctlctl.store.stores import record_stores
 from ctlctl.store.values import FindingChanges, KeptListVersion, PhoneEvent, Purged, StoredFinding
 
@@ -334,6 +334,17 @@ class Store:
         """Everything known of a cluster; an empty snapshot for one that is not known."""
         with self._database.read() as connection:
             return read_snapshot(connection, cluster)
+
+    def nodes(self, cluster: str) -> tuple[NodeFact, ...]:
+        """Nodes as AXL gave them last; none where it never answered."""
+        with self._database.read() as connection:
+            cluster_id = cluster_id_of(connection, cluster)
+            return () if cluster_id is None else read_nodes(connection, cluster_id)
+
+    def trust_view(self, cluster: str) -> TrustView:
+        """Trust lists and certificates of a cluster, without its phones."""
+        with self._database.read() as connection:
+            return read_trust_view(connection, cluster)
 
     def phone_names(self, cluster: str) -> list[str] | None:
         """Names of the phones that AXL gave last; None where it never answered."""
