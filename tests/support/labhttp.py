@@ -40,6 +40,7 @@ from ctlctl_lab.model import (
     Identity,
     Node,
     Phone,
+    PlatformAccount,
     SecurityProfile,
     Srst,
     Trunk,
@@ -53,8 +54,10 @@ from support.servers import make_identity
 
 NOW = 1_750_000_000
 ADMIN, READER, NOBODY = "axl-admin", "axl-reader", "nobody"
+PLATFORM = "os-admin"
 PASSWORD = "correct horse"  # noqa: S105 - a test's
 AXL_PATH, RIS_PATH = "/axl/", "/realtimeservice2/services/RISService70"
+CONTROL_CENTER_PATH = "/controlcenterservice2/services/ControlCenterServices"
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 RIS = "http://schemas.cisco.com/ast/soap"
 _XSD = "http://www.w3.org/2001/XMLSchema"
@@ -69,6 +72,7 @@ class HandMadeWorld:
     applied: list[str] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
     parameters: list[tuple[str, str, str]] = field(default_factory=list)
+    ordered: list[tuple[str, str, str]] = field(default_factory=list)
 
     def apply_phone(self, name: str) -> None:
         self.applied.append(name)
@@ -78,6 +82,24 @@ class HandMadeWorld:
 
     def parameter_changed(self, node: str, service: str, name: str) -> None:
         self.parameters.append((node, service, name))
+
+    def platform_login(self, node: str, user: str, password: str) -> PlatformAccount | None:
+        account = self.cluster.platform_accounts.get(user)
+        assert node in self.cluster.nodes
+        return account if account is not None and account.password == password else None
+
+    def restart_service(self, node: str, service: str) -> bool:
+        self.ordered.append(("restart", node, service))
+        return True
+
+    def stop_service(self, node: str, service: str) -> None:
+        self.ordered.append(("stop", node, service))
+        self.cluster.nodes[node].stopped.add(service)
+
+    def start_service(self, node: str, service: str) -> bool:
+        self.ordered.append(("start", node, service))
+        self.cluster.nodes[node].stopped.discard(service)
+        return True
 
 
 def _identity(unit: str, name: str, key_name: str) -> Identity:
@@ -178,6 +200,7 @@ def make_world(phones: int = 24, nodes: int = 2, version: str = "12.5.1.11900-14
         READER: Account(PASSWORD, ROLES_AXL_READ | {ROLE_RIS}),
         NOBODY: Account(PASSWORD, frozenset()),
     }
+    cluster.platform_accounts = {PLATFORM: PlatformAccount(PASSWORD, 0)}
     return HandMadeWorld(cluster)
 
 
@@ -250,6 +273,17 @@ class Lab:
         operation = "selectCmDeviceExt" if ext else "selectCmDevice"
         return self.send(RIS_PATH, ris_envelope(operation, inside, state), x_lab_node=node)
 
+    def control_center(self, operation: str, inside: str = "", node: str = "lab-pub") -> Reply:
+        """Send a Control Center request."""
+        return self.send(CONTROL_CENTER_PATH, control_center_envelope(operation, inside), x_lab_node=node)
+
+
+def control_center_envelope(operation: str, inside: str = "") -> bytes:
+    return (
+        f'<soapenv:Envelope xmlns:soapenv="{SOAP}"><soapenv:Body><{operation} xmlns="{RIS}">{inside}</{operation}>'
+        "</soapenv:Body></soapenv:Envelope>"
+    ).encode()
+
 
 def axl_envelope(operation: str, inside: str = "", version: str = "12.5") -> bytes:
     return (
@@ -297,17 +331,35 @@ def axl_schema(version: str) -> etree.XMLSchema:
 
 def ris_wsdl() -> Path:
     """Return the real WSDL of RIS, which may not be shipped and is kept outside the repository."""
-    default = Path(__file__).parents[3] / "shared" / "contracts" / "RISService70.wsdl"
-    path = Path(os.environ.get("CTLCTL_RIS_WSDL", default))
+    return _real_wsdl("RISService70.wsdl", "CTLCTL_RIS_WSDL")
+
+
+def control_center_wsdl() -> Path:
+    """Return the real WSDL of Control Center, kept outside the repository likewise."""
+    return _real_wsdl("ControlCenterServices.wsdl", "CTLCTL_CONTROL_CENTER_WSDL")
+
+
+def _real_wsdl(name: str, variable: str) -> Path:
+    path = Path(os.environ.get(variable, Path(__file__).parents[3] / "shared" / "contracts" / name))
     if not path.is_file():
-        pytest.skip(f"no RISService70.wsdl at {path}; CTLCTL_RIS_WSDL can name one")
+        pytest.skip(f"no {name} at {path}; {variable} can name one")
     return path
 
 
 @functools.cache
 def ris_schema() -> etree.XMLSchema:
     """Return the schema in the real WSDL of RIS."""
-    found = etree.parse(ris_wsdl()).find(f".//{{{_XSD}}}schema")
+    return _schema_in(ris_wsdl())
+
+
+@functools.cache
+def control_center_schema() -> etree.XMLSchema:
+    """Return the schema in the real WSDL of Control Center."""
+    return _schema_in(control_center_wsdl())
+
+
+def _schema_in(wsdl: Path) -> etree.XMLSchema:
+    found = etree.parse(wsdl).find(f".//{{{_XSD}}}schema")
     assert found is not None
     # As a document of its own the schema needs the prefixes that the WSDL declares.
     return etree.XMLSchema(etree.fromstring(etree.tostring(found)))
@@ -328,6 +380,10 @@ def check_axl(reply: Reply, version: str) -> None:
 
 def check_ris(reply: Reply) -> None:
     ris_schema().assertValid(etree.fromstring(etree.tostring(reply.operation)))
+
+
+def check_control_center(reply: Reply) -> None:
+    control_center_schema().assertValid(etree.fromstring(etree.tostring(reply.operation)))
 
 
 # HTTPS.

@@ -1,13 +1,16 @@
-"""Everything that SOAP clients find on port 8443 of a node."""
+"""Everything that clients find on port 8443 of a node."""
 
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from ctlctl_lab import certapi
 from ctlctl_lab.model import App, AppAnswer
 from ctlctl_lab.soap.access import Access, Caller, set_cookie
 from ctlctl_lab.soap.answers import Answer, page, plain_page
 from ctlctl_lab.soap.axl import Axl
+from ctlctl_lab.soap.control_center import ControlCenter
+from ctlctl_lab.soap.control_center_types import wsdl as control_center_wsdl
 from ctlctl_lab.soap.ports import LabWorld
 from ctlctl_lab.soap.ris import Ris
 from ctlctl_lab.soap.ris_types import wsdl
@@ -15,6 +18,7 @@ from ctlctl_lab.soap.soapxml import MAX_REQUEST
 
 AXL_PATH = "/axl/"
 RIS_PATH = "/realtimeservice2/services/RISService70"
+CONTROL_CENTER_PATH = "/controlcenterservice2/services/ControlCenterServices"
 #: Header in which the server says which node was addressed.
 NODE_HEADER = "x-lab-node"
 
@@ -27,6 +31,8 @@ class SoapApp:
         self.access = Access(world.cluster)
         self.axl = Axl(world)
         self.ris = Ris(world)
+        self.control_center = ControlCenter(world)
+        self.certificates = certapi.CertificateApi(world)
 
     def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AppAnswer:
         """Answer a request, or do what a fault switch says instead."""
@@ -50,7 +56,9 @@ class SoapApp:
         if place == AXL_PATH.rstrip("/"):
             # Tomcat's redirect, which turns a POST of most clients into a GET: the slash is part of the address.
             return page(HTTPStatus.FOUND, "Found", ("location", AXL_PATH))
-        if place not in {AXL_PATH, RIS_PATH}:
+        if place.startswith(f"{certapi.BASE}/"):
+            return self.certificates.answer(headers.get(NODE_HEADER, ""), method, path, headers)
+        if place not in {AXL_PATH, RIS_PATH, CONTROL_CENTER_PATH}:
             return page(HTTPStatus.NOT_FOUND, "Not Found")
         if method not in {"GET", "HEAD", "POST"}:
             return page(HTTPStatus.METHOD_NOT_ALLOWED, "Method Not Allowed", ("allow", "GET, HEAD, POST"))
@@ -72,16 +80,17 @@ class SoapApp:
             return plain_page(
                 "Cisco CallManager: AXL Web Service. The AXL Web Service is working and accepting requests."
             )
+        service = self.ris if place == RIS_PATH else self.control_center
         if method == "POST":
-            return self.ris.answer(caller, headers.get(NODE_HEADER, ""), body)
+            return service.answer(caller, headers.get(NODE_HEADER, ""), body)
         if question.lower() == "wsdl":
-            host = headers.get("host", "localhost:8443")
-            return Answer(HTTPStatus.OK, [wsdl(f"https://{host}{RIS_PATH}")])
-        return plain_page("RISService70")
+            address = f"https://{headers.get('host', 'localhost:8443')}{place}"
+            return Answer(HTTPStatus.OK, [wsdl(address) if service is self.ris else control_center_wsdl(address)])
+        return plain_page(place.rpartition("/")[2])
 
 
 def make_app(world: LabWorld) -> App:
-    """Return what answers AXL and RIS requests to any node.
+    """Return what answers requests to port 8443 of any node.
 
     Args:
         world: the cluster's world; it is read under its lock, and changed through its methods.

@@ -1,9 +1,9 @@
-"""What the SOAP services need of the world."""
+"""What the services of port 8443 need of the world."""
 
 from typing import Protocol
 
 from ctlctl_lab.faults import Faults
-from ctlctl_lab.model import Cluster
+from ctlctl_lab.model import Cluster, PlatformAccount
 
 
 class LabWorld(Protocol):
@@ -25,3 +25,15 @@ class LabWorld(Protocol):
 
     def parameter_changed(self, node: str, service: str, name: str) -> object:
         """Let a new value of a parameter, stored already, take effect."""
+
+    def platform_login(self, node: str, user: str, password: str) -> PlatformAccount | None:
+        """Check who logs in to a node's platform."""
+
+    def restart_service(self, node: str, service: str) -> bool:
+        """Restart a service of a node, and tell whether it came back."""
+
+    def stop_service(self, node: str, service: str) -> object:
+        """Stop a service of a node."""
+
+    def start_service(self, node: str, service: str) -> bool:
+        """Start a service of a node, and tell whether it runs."""
