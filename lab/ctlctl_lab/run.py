@@ -64,8 +64,13 @@ class RunningLab:
 
     @property
     def phones_port(self) -> int:
-        """Number of the phones' port."""
+        """Number of the phones' port for TLS."""
         return self.services.phones.port
+
+    @property
+    def phones_http_port(self) -> int:
+        """Number of the phones' port for plain pages."""
+        return self.services.phones_http.port
 
     @property
     def broken(self) -> bool:
@@ -88,7 +93,7 @@ class RunningLab:
             )
             yield f"  {node.name:9} {node.address:12} {'  '.join(numbers)}{'' if node.up else '  (down)'}"
         addresses = list(self.world.by_address)
-        yield f"  phones    {addresses[0]} to {addresses[-1]}, https {self.phones_port}"
+        yield f"  phones    {addresses[0]} to {addresses[-1]}, https {self.phones_port}  http {self.phones_http_port}"
         yield f"  settings  {self.settings}  (cluster: lab)"
 
 
@@ -141,7 +146,8 @@ def _serving(plan: LabPlan, directory: LabDir) -> Iterator[RunningLab]:
     control = ControlServer(plan.directory, Operator(world, plan.world))
     services.start()
     try:
-        write_settings(directory, world.cluster, plan.ports, services.phones.port)
+        phones = {"https_port": services.phones.port, "http_port": services.phones_http.port}
+        write_settings(directory, world.cluster, plan.ports, phones)
         control.start()
         try:
             world.schedule.start()
@@ -156,8 +162,9 @@ def _serving(plan: LabPlan, directory: LabDir) -> Iterator[RunningLab]:
 
 def _wait_for_answers(services: Services) -> None:
     """Knock at every TCP port that should be open."""
+    phones = (services.phones, services.phones_http)
     for listener in services.acceptor.listeners:
-        if listener.stream is None or listener is services.phones or not listener.wanted():
+        if listener.stream is None or listener in phones or not listener.wanted():
             continue
         where = f"{listener.what} ({listener.address}:{listener.port})"
         try:

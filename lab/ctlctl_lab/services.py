@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from random import Random
 from typing import Final
 
-from ctlctl_lab.acceptor import Acceptor, Listener, abort
+from ctlctl_lab.acceptor import Acceptor, Listener, StreamHandler, abort
 from ctlctl_lab.model import (
     CALLMANAGER,
     CAPF,
@@ -24,6 +24,7 @@ from ctlctl_lab.model import (
     AppAnswer,
     Identity,
     Node,
+    Phone,
 )
 from ctlctl_lab.phonepage import phone_app
 from ctlctl_lab.phones import port_identity
@@ -74,6 +75,8 @@ PORTS: Final[Mapping[str, Port]] = {
 }
 PHONES_PORT: Final = 4433
 GENUINE_PHONES_PORT: Final = 443
+PHONES_HTTP_PORT: Final = 4480
+GENUINE_PHONES_HTTP_PORT: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,9 @@ class PortPlan:
     """Which port numbers to use.
 
     Attributes:
-        genuine: those of a genuine cluster where they are privileged (69 and 443), which only root may bind.
-        phones: port of the phones' pages; 0 for any that is free, None for the usual one.
+        genuine: those of a genuine cluster where they are privileged (69, 80 and 443), which only root may bind.
+        phones: port of the phones' pages over TLS; 0 for any that is free, None for the usual one. Their plain pages
+            take any that is free where it is given.
     """
 
     genuine: bool = False
@@ -99,6 +103,14 @@ class PortPlan:
             return self.phones
         return GENUINE_PHONES_PORT if self.genuine else PHONES_PORT
 
+    @property
+    def phones_http_number(self) -> int:
+        """The number of the port of the phones' plain pages."""
+        if self.phones is not None:
+            # Who picks the one runs several labs, and the other is written into the settings anyway.
+            return 0
+        return GENUINE_PHONES_HTTP_PORT if self.genuine else PHONES_HTTP_PORT
+
 
 @dataclass(slots=True)
 class Services:
@@ -108,13 +120,15 @@ class Services:
         world: what is served.
         plan: port numbers.
         acceptor: the sockets.
-        phones: the listener for the phones' pages.
+        phones: the listener for the phones' pages over TLS.
+        phones_http: the listener for their plain pages.
     """
 
     world: World
     plan: PortPlan = field(default_factory=PortPlan)
     acceptor: Acceptor = field(default_factory=Acceptor)
     phones: Listener = field(init=False)
+    phones_http: Listener = field(init=False)
     _soap: App = field(init=False)
     _chance: Random = field(init=False)
 
@@ -134,9 +148,9 @@ class Services:
             for port in PORTS.values()
             if port.service is None or port.service in node.services
         ]
-        number = self.plan.phones_number
-        self.phones = Listener("phones https", "0.0.0.0", number, lambda: True, self._phone, device="lo")  # noqa: S104 - on device lo
-        self.acceptor.start([*listeners, self.phones])
+        self.phones = _on_lo("phones https", self.plan.phones_number, self._phone_https)
+        self.phones_http = _on_lo("phones http", self.plan.phones_http_number, self._phone_http)
+        self.acceptor.start([*listeners, self.phones, self.phones_http])
 
     def stop(self) -> None:
         """Stop listening, and end every connection."""
@@ -224,24 +238,38 @@ class Services:
 
     # Phones.
 
-    def _phone(self, sock: socket.socket) -> None:
-        address = sock.getsockname()[0]
+    def _phone(self, address: str) -> Phone | None:
+        """Return the phone with an address; None where it, or its web server, is off."""
+        phone = self.world.by_address.get(address) if ip_address(address).is_loopback else None
+        return None if phone is None or not (phone.httpd and phone.powered) else phone
+
+    def _phone_https(self, sock: socket.socket) -> None:
         with self.world.cluster.lock:
-            phone = self.world.by_address.get(address)
+            phone = self._phone(sock.getsockname()[0])
             credential = None if phone is None else phone.credential
-        if (
-            not ip_address(address).is_loopback
-            or phone is None
-            or credential is None
-            or not (phone.httpd and phone.powered)
-        ):
-            # No phone, or one whose web server is off: as if nobody listened.
+        if phone is None or credential is None:
+            # As if nobody listened; so do phones that have no certificate.
             abort(sock)
             return
         pem = self.world.pki.phone_pem(phone.certificate_name, credential)
         context = phone_context(pem, tls10_only=phone.kind.tls10_only)
         app = phone_app(self.world, phone)
         self._with_tls(sock, context, lambda tls: serve_http(tls, app, "", self.world.now()))
+
+    def _phone_http(self, sock: socket.socket) -> None:
+        with self.world.cluster.lock:
+            phone = self._phone(sock.getsockname()[0])
+        if phone is None:
+            abort(sock)
+            return
+        sock.settimeout(_PEER_SECONDS)
+        with suppress(TimeoutError):
+            serve_http(sock, phone_app(self.world, phone, secure=False), "", self.world.now())
+
+
+def _on_lo(what: str, number: int, handler: StreamHandler) -> Listener:
+    """Return a listener on every address of this machine that is its own alone."""
+    return Listener(what, "0.0.0.0", number, lambda: True, handler, device="lo")  # noqa: S104 - on device lo
 
 
 def _listen_to_nothing(sock: socket.socket) -> None:

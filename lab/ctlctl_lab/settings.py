@@ -1,6 +1,7 @@
 """The settings file of a lab: everything that the daemon needs to look after it."""
 
 import socket
+from collections.abc import Mapping
 
 from ctlctl_lab.build import READER
 from ctlctl_lab.dirs import SETTINGS_NAME, LabDir
@@ -17,13 +18,13 @@ _HEAD = """\
 _SCHEDULE = {"axl": 30, "ris": 30, "lists": 10, "ports": 20, "phones": 60}
 
 
-def settings_text(cluster: Cluster, plan: PortPlan, phones_port: int, http_port: int, path: object) -> str:
+def settings_text(cluster: Cluster, plan: PortPlan, phones: Mapping[str, int], http_port: int, path: object) -> str:
     """Return the settings for a cluster.
 
     Args:
         cluster: the cluster.
         plan: port numbers.
-        phones_port: number of the phones' port.
+        phones: numbers of the phones' ports, by their names in the settings.
         http_port: where a daemon for this lab serves its metrics.
         path: where the file will be, for its own first lines.
     """
@@ -53,7 +54,7 @@ def settings_text(cluster: Cluster, plan: PortPlan, phones_port: int, http_port:
         'version = "auto"',
         "",
         "[clusters.lab.phones]",
-        f"https_port = {phones_port}",
+        *(f"{name} = {number}" for name, number in phones.items()),
         "",
         "[clusters.lab.schedule]  # a lab may be asked more often than a cluster",
         *(f"{name}_seconds = {seconds}" for name, seconds in _SCHEDULE.items()),
@@ -78,14 +79,14 @@ def settings_text(cluster: Cluster, plan: PortPlan, phones_port: int, http_port:
     return "\n".join(lines) + "\n"
 
 
-def write_settings(directory: LabDir, cluster: Cluster, plan: PortPlan, phones_port: int) -> None:
+def write_settings(directory: LabDir, cluster: Cluster, plan: PortPlan, phones: Mapping[str, int]) -> None:
     """Write the settings file, whole and with mode 0600.
 
     Raises:
         OSError: it cannot be written.
     """
     path = directory.path / SETTINGS_NAME
-    directory.write(SETTINGS_NAME, settings_text(cluster, plan, phones_port, _free_port(), path).encode())
+    directory.write(SETTINGS_NAME, settings_text(cluster, plan, phones, _free_port(), path).encode())
 
 
 def _free_port() -> int:

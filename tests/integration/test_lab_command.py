@@ -94,7 +94,11 @@ def test_a_lab_starts_again_with_the_same_keys(tmp_path: Path) -> None:
         with lab_up(path, *own) as (_, lines):
             assert lines[-1].startswith("ready")
             texts.append(
-                [line for line in settings_of(path).splitlines() if not line.startswith(("https_port", "listen"))]
+                [
+                    line
+                    for line in settings_of(path).splitlines()
+                    if not line.startswith(("https_port", "http_port", "listen"))
+                ]
             )
     assert texts[0] == texts[1]
     assert not (path / "lab.sock").exists()
