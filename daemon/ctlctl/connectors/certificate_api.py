@@ -27,6 +27,7 @@ _ABSENT_ADVICE: Final = (
     "CUCM has it from 14 on: set platform.certificate_api = false for an older cluster; on a newer one check that "
     "Platform Communication Web Service runs on that node"
 )
+_TOO_LARGE_ADVICE: Final = "No node lists that many certificates: check what serves this address"
 
 
 class CertificateApiClient:
@@ -100,7 +101,8 @@ class CertificateApiClient:
         try:
             answer = self._http.get(path, headers, seconds=self._settings.timeout_seconds)
         except ExchangeError as error:
-            self._fail(error.fault, error.detail)
+            too_large = error.fault is ConnectorFault.TOO_LARGE
+            self._fail(error.fault, error.detail, _TOO_LARGE_ADVICE if too_large else "")
         if answer.status != 200:
             self._refuse(answer, path, user)
         return answer
