@@ -12,7 +12,9 @@ _RENEW_LSC = "Renew LSCs by CAPF (Install/Upgrade), a batch at a time, and watch
 
 CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
     ClusterCode.SOURCE_FAILING: Explanation(
-        "An interface of the cluster cannot be asked: AXL, RIS, the TFTP nodes, TLS ports or the phones.",
+        "An interface of the cluster cannot be asked: AXL, RIS, the TFTP nodes, TLS ports or the phones; or of one "
+        "node "
+        "(subject NODE/SOURCE): Control Center, the certificate API, the platform CLI or TVS.",
         _NOBODY_KNOWS,
         "The finding has the error; `ctlctl cluster doctor CLUSTER` tries each interface and says what it lacks.",
     ),
@@ -22,13 +24,17 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
         "`ctlctl cluster doctor CLUSTER`, then `ctlctl cluster refresh CLUSTER`.",
     ),
     ClusterCode.IDENTITY_CHANGED: Explanation(
-        "The server of AXL and RIS presents another certificate than the one pinned in the settings.",
+        "The server of AXL and RIS, or of a node, presents another certificate than the one pinned in the settings, or "
+        "another SSH host key.",
         "Its tomcat certificate was renewed, or somebody else answers in its place. Nothing is asked, and no password "
         "is sent, until that is settled.",
-        "Compare the fingerprint with `show cert own tomcat` on the node itself, then write it as tls_pin.",
+        "Compare the fingerprint with `show cert own tomcat` on the node itself, then write it as tls_pin; an "
+        "SSH host key is compared on the console and written as ssh_host_key.",
     ),
     ClusterCode.CREDENTIALS_REFUSED: Explanation(
-        "AXL or RIS refuses the user or the password of the settings.",
+        "AXL, RIS, Control Center, the certificate API or the platform CLI refuses the user or the password of the "
+        "settings. "
+        "One account is one finding, however many nodes refuse it.",
         "Nothing is tried again before the password's file changes, because CUCM locks accounts; until then nothing "
         "new is known.",
         "Check the user, its roles and the password file, then `systemctl reload ctld`.",
@@ -67,6 +73,40 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
         "A TLS port of a node does not answer, though its service is activated there.",
         "The node is off, the service is stopped, or a firewall is between; phones that need it go elsewhere or wait.",
         "`utils service list` on the node, and `ctlctl cluster doctor CLUSTER`.",
+    ),
+    ClusterCode.SERVICE_NOT_RUNNING: Explanation(
+        "A service that is activated, or that every node must run, is not started, by Control Center or the platform "
+        "CLI, whichever was asked last.",
+        "Without Cisco CallManager phones of the node register elsewhere or not at all; without Cisco Tftp those that "
+        "start get no configuration; without TVS they can verify nothing new; without CAPF there are no new LSCs.",
+        "`utils service start` on the node; if it stops again, its traces say why. A service that is just starting or "
+        "stopping is left alone for 15 minutes.",
+    ),
+    ClusterCode.REPLICATION_BROKEN: Explanation(
+        "Database replication of a node is in another state than 2, or tables differ: 0 not begun, 1 wrong number of "
+        "replicates, 3 tables differ, 4 setup failed.",
+        "Certificates, trust stores and phones' settings are not the same on all nodes: what is renewed now may never "
+        "reach some of them.",
+        "Renew nothing. `utils dbreplication status` on the publisher, then repair or reset as it advises.",
+    ),
+    ClusterCode.CLOCK_UNSYNCHRONISED: Explanation(
+        "The clock of a node follows no NTP server (stratum 16), or is a second or more away from the one it follows.",
+        "Certificates seem to begin too late or to have ended; new lists and LSCs carry a wrong time; replication "
+        "suffers. Phones take their time from the node.",
+        "`utils ntp status` on the node; check the NTP servers of the publisher and UDP port 123 on the way.",
+    ),
+    ClusterCode.BACKUP_OLD: Explanation(
+        "The last backup that succeeded (Disaster Recovery System) is older than 48 hours (backup_hours), there is "
+        "none, "
+        "or nobody can tell.",
+        "If anchors are lost, only a backup that has them brings phones back without visiting each; one from before a "
+        "renewal brings the old anchors back.",
+        "Take one now, and after every renewal. `utils disaster_recovery history backup` says how the last ones ended.",
+    ),
+    ClusterCode.BACKUP_FAILED: Explanation(
+        "The newest backup did not succeed, but one before it did, and is not old yet.",
+        "Nothing yet. If it goes on, there will be no backup from after the newest renewal.",
+        "Read the log of the failed one; often the SFTP server is full, or the ipsec certificate of a node has ended.",
     ),
     ClusterCode.LIST_INVALID: Explanation(
         "A trust list that a node serves does not verify: its structure, a record or its signature is wrong.",
@@ -137,9 +177,37 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
     ),
     ClusterCode.LIST_NOT_TAKEN: Explanation(
         "Phones have not registered anew since the newest list was first seen, or are not registered: as far as times "
-        "tell, they hold an older one.",
+        "tell, they hold an older one. Where a phone's own page shows which list it holds, that decides instead.",
         "A phone that misses this list and the next may find nobody in its own whom it can still trust.",
         "Renew no other certificate before they have it. Reset them, and switch on those that are off.",
+    ),
+    ClusterCode.SHOWN_LIST_DIFFERS: Explanation(
+        "`show ctl` or `show itl` on a node gives another checksum than the list that the node serves to phones at the "
+        "same time, or one of the two is not there.",
+        "Phones get another list than the one that CUCM shows; most often one from before the last update.",
+        "Restart Cisco Tftp on the node: it serves what it read when it was started.",
+    ),
+    ClusterCode.LIST_FAILS_ON_NODE: Explanation(
+        "CUCM itself says, at the end of `show ctl` or `show itl`, that the list does not verify.",
+        "Phones refuse it too and keep the one they hold; a phone without one has nothing to check by.",
+        "CTL: `utils ctl update CTLFile` on the publisher, then restart Cisco Tftp. ITL: restart Cisco Tftp on the "
+        "node.",
+    ),
+    ClusterCode.PHONE_LIST_OLD: Explanation(
+        "Registered phones print, on their own pages, the checksum of another list than the newest: of one that was "
+        "served before, of one that no node is known to have served, or none. Pages read before the list was new, or "
+        "before the phone last started, are not counted.",
+        "What only the newest list names, these phones do not trust. This is proof, where list-not-taken goes by "
+        "times.",
+        "Reset one of them and read its status messages. If it refuses the list, erase its lists there and see why "
+        "before anything else is renewed.",
+    ),
+    ClusterCode.TVS_UNAWARE: Explanation(
+        "TVS of a node does not vouch for a certificate that is in use: CallManager, TVS, CAPF or tomcat of some node.",
+        "A phone whose own list lacks the certificate asks TVS, and trusts nothing that TVS does not know: files, "
+        "registration or services by https fail. No list ever names tomcat.",
+        "Renew and reset nothing more. Check replication, restart Cisco Certificate Change Notification, then Cisco "
+        "Trust Verification Service on that node.",
     ),
     ClusterCode.PHONES_ON_MIC: Explanation(
         "Phones in secure profiles presented their factory certificate (MIC) when they were looked at.",
@@ -183,7 +251,7 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
         "Change and reset nothing more before the cause is known; see the findings about lists and ports.",
     ),
     ClusterCode.CERTIFICATE_EXPIRED: Explanation(
-        "A certificate of a node has ended, in the database or as a port presents it.",
+        "A certificate of a node has ended, as it is installed or as a port presents it.",
         "What uses it is not trusted: registration, TVS, CAPF or the web services of that node fail.",
         "Renew it on the node, one kind at a time; after CallManager or CAPF in mixed mode update the CTL.",
     ),
@@ -193,10 +261,46 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
         "Renew it on the node, never CallManager, TVS and ITLRecovery in one window.",
     ),
     ClusterCode.SERVED_DIFFERS: Explanation(
-        "A port presents another certificate than the database says is installed.",
-        "After a renewal the service was not restarted, or somebody else answers. Lists name the installed one, so "
-        "phones that took them do not trust the port.",
-        "Restart the service behind the port; if the certificate is nobody's, find out who answers there.",
+        "A port presents another certificate than the one that is installed, and not an older one (that is "
+        "renewed-not-restarted).",
+        "Somebody else answers, or the certificate was taken back. Lists name the installed one, so phones that took "
+        "them do not trust the port.",
+        "Find out who answers there before anything else; restart the service behind the port.",
+    ),
+    ClusterCode.RENEWED_NOT_RESTARTED: Explanation(
+        "A port presents an older certificate than the one that is installed: it was renewed, and the service behind "
+        "the "
+        "port was not restarted.",
+        "Phones that have taken lists with the new certificate refuse the port; the others go on until they take them.",
+        "Restart what the finding names, node by node, with phones registered: Cisco CallManager, CTIManager and Tftp "
+        "for CallManager; Trust Verification Service for TVS; CAPF for CAPF; Cisco Tomcat for tomcat.",
+    ),
+    ClusterCode.CERTIFICATE_SOURCES_DISAGREE: Explanation(
+        "The certificate API, the platform CLI and the database say different things about a node's own certificate, "
+        "for "
+        "longer than a renewal takes to be known everywhere.",
+        "One of them is wrong. The node's own word is believed first; lists and ends are judged by it.",
+        "`show cert own UNIT` on the node decides. If the database is behind, check replication and restart Cisco "
+        "Certificate Change Notification.",
+    ),
+    ClusterCode.CERTIFICATE_WEAK: Explanation(
+        "A certificate in use has an RSA key of less than 2,048 bits, or is signed by SHA-1 or MD5.",
+        "A weak key can be broken. An old signature matters where a CA made it; of a self-signed one nothing hangs on "
+        "it, but newer phones and programs refuse it.",
+        "Renew with 2,048 bits or more and SHA-256, one kind of certificate at a time.",
+    ),
+    ClusterCode.SAN_INCOMPLETE: Explanation(
+        "A multi-server certificate (tomcat or CallManager) does not name every node; most often one was added later.",
+        "Who checks names refuses a node that presents it; a node with one of its own ends at another time.",
+        "Request it anew as Multi-server(SAN). Nodes that go by an address are compared only where addresses are "
+        "named.",
+    ),
+    ClusterCode.CLIENT_AUTH_MISSING: Explanation(
+        "The extended key usage of CallManager or tomcat lacks clientAuth. Public CAs stop issuing it in 2026 and "
+        "2027.",
+        "SIP trunks over TLS, CTI and connections between nodes are refused by whoever checks it. Phones register all "
+        "the same.",
+        "Take a private CA or a self-signed certificate for it (Cisco field notice 74345).",
     ),
     ClusterCode.ANCHORS_EXPIRE_TOGETHER: Explanation(
         "Two of CallManager, TVS and ITLRecovery of a node end within 30 days of each other, and soon.",
@@ -214,7 +318,8 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
         "Keep it until the LSCs are renewed; on 802.1X and VPN servers too.",
     ),
     ClusterCode.CERTIFICATE_UNKNOWN: Explanation(
-        "A certificate that a node must have is known neither from AXL nor from a port, or cannot be read.",
+        "A certificate that a node must have is known from nobody: neither the node itself, nor AXL, nor a port; or it "
+        "cannot be read.",
         "When it ends, and whether lists name it, nobody knows.",
         "`ctlctl cluster doctor CLUSTER`; `show cert own` on the node shows it.",
     ),
@@ -227,5 +332,10 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
         "CAPF's last operation failed for some phones or users.",
         "They keep the certificate they had; a secure phone without a good LSC is on its MIC, or out.",
         "Phone Communication Failure: order it again. Invalid LSC or MIC: its issuer is no longer in CAPF-trust.",
+    ),
+    ClusterCode.STALE_LSCS: Explanation(
+        "CAPF issued LSCs that phones never installed (`utils capf stale-lsc list`).",
+        "These phones go on with the certificate they had, or without one.",
+        "Order the operation again for them; `utils capf stale-lsc delete all` clears the list afterwards.",
     ),
 }

@@ -1,7 +1,10 @@
 """From everything known of a cluster to what an operator should know; pure, at one instant given from outside."""
 
+from dataclasses import replace
+
 from ctlctl.assess.capf import report_capf
 from ctlctl.assess.certificates import CertificateRules
+from ctlctl.assess.certquality import report_quality
 from ctlctl.assess.clusterfindings import report_cluster
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.known import Known
@@ -9,7 +12,10 @@ from ctlctl.assess.lists import ListRules
 from ctlctl.assess.model import Assessment, Policy
 from ctlctl.assess.numbers import Tally
 from ctlctl.assess.phonefindings import report_phones
+from ctlctl.assess.platformfindings import PlatformRules
+from ctlctl.assess.servicefindings import ServiceRules
 from ctlctl.assess.sources import report_sources
+from ctlctl.assess.tvsfindings import TvsRules
 from ctlctl.inventory.values import Snapshot
 
 
@@ -32,6 +38,10 @@ def assess(snapshot: Snapshot, policy: Policy, now: int) -> Assessment:
     report_cluster(snapshot, known, policy, now, tally, findings)
     lists = ListRules(snapshot, known, policy, now, tally, findings).judge()
     certificates = CertificateRules(snapshot, known, policy, now, findings).judge()
+    report_quality(known, findings)
+    services = ServiceRules(snapshot, known, now, findings).judge()
+    platform = PlatformRules(snapshot, known, policy, now, findings).judge()
+    tvs_unaware = TvsRules(snapshot, known, now, tally, findings).judge()
     report_phones(tally, policy, now, findings)
     report_capf(snapshot, known, policy, now, tally, findings)
     return Assessment(
@@ -41,5 +51,12 @@ def assess(snapshot: Snapshot, policy: Policy, now: int) -> Assessment:
         phones=tuple(tally.views),
         lists=lists,
         certificates=certificates,
-        numbers=tally.numbers(),
+        numbers=replace(
+            tally.numbers(),
+            services=services,
+            replication=platform.replication,
+            clocks=platform.clocks,
+            backup_at=platform.backup_at,
+            tvs_unaware=tvs_unaware,
+        ),
     )

@@ -1,34 +1,17 @@
 """Certificates of the nodes: views, ends, what ports present against what is installed, anchors that end together."""
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from itertools import combinations
 from typing import Final
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.x509.oid import ExtendedKeyUsageOID
-
+from ctlctl.assess.certfacts import client_auth, is_self_signed
 from ctlctl.assess.draft import Findings
-from ctlctl.assess.known import (
-    CALLMANAGER,
-    CAPF,
-    ITL_RECOVERY,
-    SERVICE_CALLMANAGER,
-    SERVICE_CAPF,
-    SERVICE_TFTP,
-    SERVICE_TVS,
-    TOMCAT,
-    TVS,
-    Known,
-    Seen,
-    epoch,
-    issuer_name,
-)
+from ctlctl.assess.known import SERVICE_CALLMANAGER, SERVICE_CAPF, SERVICE_TFTP, SERVICE_TVS, Known, epoch, issuer_name
 from ctlctl.assess.model import CertificateView, ClusterCode, FindingSeverity, Json, Policy
-from ctlctl.assess.words import DAY, count, day, ends, listed
+from ctlctl.assess.seen import CALLMANAGER, CAPF, ITL_RECOVERY, TOMCAT, TVS, Seen
+from ctlctl.assess.words import DAY, ago, count, day, ends, listed
 from ctlctl.inventory.values import Snapshot
-from ctlctl_trust import Certificate
+from ctlctl.inventory.words import Source
 
 #: Renewing two of these before phones have taken a list that bridges them locks phones out.
 ANCHORS: Final = (CALLMANAGER, TVS, ITL_RECOVERY)
@@ -50,6 +33,26 @@ _DO: Final = {
     ITL_RECOVERY: "Renew ITLRecovery alone, with every phone registered; read the Security Guide's steps first",
     TOMCAT: "Renew tomcat on the node; afterwards set its new fingerprint in the settings",
 }
+_SAYS: Final = {
+    Source.AXL: "the database",
+    Source.CERTIFICATE_API: "the certificate API",
+    Source.PLATFORM_CLI: "the platform CLI",
+}
+#: What has to be restarted for a renewed certificate to be presented (Security Guide, certificate regeneration).
+_RESTART: Final = {
+    CALLMANAGER: "Restart Cisco CallManager, Cisco CTIManager and Cisco Tftp on {node} (from 14 SU1 Cisco HAProxy does "
+    "for RSA)",
+    TVS: "Restart Cisco Trust Verification Service on {node}, then Cisco Tftp",
+    CAPF: "Restart Cisco Certificate Authority Proxy Function on {node}, then Cisco Trust Verification Service and "
+    "Cisco Tftp on every node",
+    TOMCAT: "On {node}: utils service restart Cisco Tomcat; from 14 also Cisco AXL Tomcat and Cisco UDS Tomcat",
+}
+_MEANWHILE: Final = {
+    CALLMANAGER: "Phones that have taken lists with the new one refuse {node}: they register elsewhere, or not at all.",
+    TVS: "Phones that have taken the new ITL do not trust this TVS: nothing new can be verified at {node}.",
+    CAPF: "Phones that have taken the new lists refuse CAPF: no LSC is installed or renewed meanwhile.",
+    TOMCAT: "The web pages, AXL and services that phones reach by https go on with the old one until it ends.",
+}
 
 
 class CertificateRules:
@@ -65,6 +68,7 @@ class CertificateRules:
     def judge(self) -> tuple[CertificateView, ...]:
         """Return every certificate's view; what is wrong goes to the findings."""
         self._check_ends()
+        self._check_sources()
         self._check_served()
         self._check_anchors()
         self._check_unknown()
@@ -73,17 +77,15 @@ class CertificateRules:
     def _views(self) -> Iterator[CertificateView]:
         merged: dict[tuple[str, str, str], list[Seen]] = {}
         for one in self._known.seen:
-            merged.setdefault((one.fact.node.casefold(), one.unit, one.sha256), []).append(one)
+            if not self._known.is_superseded(one):
+                node = self._known.display(one.fact.node)
+                merged.setdefault((node.casefold(), one.unit, one.sha256), []).append(one)
         for (_, unit, fingerprint), seen in merged.items():
             first = seen[0]
             certificate = first.certificate
             trusted = all(one.is_trusted_only for one in seen)
-            served: bool | None = None
-            presented = self._now_presented(first.fact.node, unit)
-            if presented and not trusted:
-                served = any(one.sha256 == fingerprint for one in presented)
             yield CertificateView(
-                node=first.fact.node,
+                node=self._known.display(first.fact.node),
                 unit=unit,
                 store="trust" if trusted else "identity",
                 common_name=certificate.common_name,
@@ -92,12 +94,19 @@ class CertificateRules:
                 key=certificate.key_label,
                 not_before=epoch(certificate.not_before),
                 not_after=epoch(certificate.not_after),
-                self_signed=certificate.subject == certificate.issuer and certificate.self_signature is not False,
+                self_signed=is_self_signed(certificate),
                 client_auth=client_auth(certificate),
                 sha256=fingerprint,
                 sources=tuple(dict.fromkeys(one.fact.source for one in seen)),
-                served=served,
+                served=None if trusted else self._is_served(seen, unit),
             )
+
+    def _is_served(self, seen: list[Seen], unit: str) -> bool | None:
+        """Tell whether ports present a certificate; None where none was looked at while it was there."""
+        presented = self._now_presented(seen[0].fact.node, unit)
+        if any(one.sha256 == seen[0].sha256 for one in presented):
+            return True
+        return False if any(_at_one_time(one, other) for one in presented for other in seen) else None
 
     def _now_presented(self, node: str, unit: str) -> list[Seen]:
         """Return what ports of a unit present that answered at the last look."""
@@ -106,13 +115,9 @@ class CertificateRules:
             one for one in self._known.presented(node, unit) if (one.fact.node.casefold(), one.fact.place) not in silent
         ]
 
-    def _own(self) -> Iterator[Seen]:
-        """Give each certificate that a node has or presents."""
-        return (one for one in self._known.seen if not one.is_trusted_only)
-
     def _check_ends(self) -> None:
-        for one in self._own():
-            certificate, node, unit = one.certificate, one.fact.node, one.unit
+        for one in self._known.own():
+            certificate, node, unit = one.certificate, self._known.display(one.fact.node), one.unit
             left = epoch(certificate.not_after) - self._now
             if left > self._policy.expiring_warning:
                 continue
@@ -123,7 +128,7 @@ class CertificateRules:
                 code,
                 severity,
                 f"{unit} of {node} {ends(self._now, epoch(certificate.not_after))}"
-                f"{'' if one.from_database else f', as its port {one.fact.place} presents it'}.",
+                f"{'' if one.is_listed else f', as its port {one.fact.place} presents it'}.",
                 _SO_WHAT.get(base, "When it has ended, what uses it is not trusted any more."),
                 _DO.get(base, "Renew it on the node"),
                 f"ctlctl cert list {self._findings.cluster}",
@@ -137,20 +142,52 @@ class CertificateRules:
                 },
             )
 
+    def _check_sources(self) -> None:
+        """Report what a node has installed by one source, and not by another that looked at the same time."""
+        for each in self._known.disagreements:
+            one, other = each.believed, each.other
+            node, unit = self._known.display(one.fact.node), one.unit
+            self._findings.add(
+                ClusterCode.CERTIFICATE_SOURCES_DISAGREE,
+                FindingSeverity.WARNING,
+                f"Sources disagree about the {unit} certificate of {node}: {self._word(one)}; {self._word(other)}.",
+                f"Lists and ends are judged by {_SAYS[one.fact.source]}; if that is wrong, so is what is said of them.",
+                f"On {node}: show cert own {unit}, and compare the serial number",
+                "If only the database is behind: check replication, restart Cisco Certificate Change Notification",
+                f"ctlctl cert list {self._findings.cluster}",
+                subject=f"{node}/{unit}",
+                evidence={
+                    "believed": one.fact.source.value,
+                    "believed_sha256": one.sha256,
+                    "believed_last_seen": one.fact.last_seen,
+                    "other": other.fact.source.value,
+                    "other_sha256": other.sha256,
+                    "other_last_seen": other.fact.last_seen,
+                },
+            )
+
+    def _word(self, one: Seen) -> str:
+        certificate = one.certificate
+        return (
+            f"{_SAYS[one.fact.source]} has serial {certificate.serial:X}, valid from "
+            f"{day(epoch(certificate.not_before))} (seen {ago(self._now, one.fact.last_seen)})"
+        )
+
     def _check_served(self) -> None:
         done: set[tuple[str, str]] = set()
-        for one in self._own():
+        for one in self._known.own():
             node, unit = one.fact.node, one.unit
-            if one.from_database or (node.casefold(), unit) in done:
+            if one.is_listed or (node.casefold(), unit) in done:
                 continue
             done.add((node.casefold(), unit))
             # A port presents the one or the other, as the client can.
-            right = [self._known.in_database(node, name) for name in (unit, f"{unit}{_RSA}")]
+            right = [self._known.listed(node, name) for name in (unit, f"{unit}{_RSA}")]
             installed = [found for found in right if found is not None]
+            good = {found.sha256 for found in installed}
             wrong = [
                 shown
                 for shown in self._now_presented(node, unit)
-                if shown.sha256 not in {found.sha256 for found in installed}
+                if shown.sha256 not in good and all(_at_one_time(shown, found) for found in installed)
             ]
             if installed and wrong:
                 self._differs(node, unit, wrong, installed[0])
@@ -158,27 +195,33 @@ class CertificateRules:
     def _differs(self, node: str, unit: str, wrong: list[Seen], installed: Seen) -> None:
         ports = sorted({one.fact.place for one in wrong})
         shown, right = wrong[0].certificate, installed.certificate
-        older = shown.not_before < right.not_before
-        how = "an older" if older else "another"
+        renewed = shown.not_before < right.not_before
+        how = "an older" if renewed else "another"
         port: list[Json] = list(ports)
+        so_what = (
+            "Lists name the installed one, so that phones which took them do not trust this port."
+            if unit != TOMCAT
+            else "Whoever pins the installed one is refused, or somebody else answers there."
+        )
+        do = "Find out who answers on that port before anything else"
+        if renewed:
+            so_what = _MEANWHILE.get(unit, so_what).format(node=node)
+            do = _RESTART.get(unit, "Restart the service behind the port").format(node=node)
         self._findings.add(
-            ClusterCode.SERVED_DIFFERS,
+            ClusterCode.RENEWED_NOT_RESTARTED if renewed else ClusterCode.SERVED_DIFFERS,
             FindingSeverity.WARNING,
             f"{node} presents {how} {unit} certificate on {listed(ports)} (serial {shown.serial:X}, valid from "
             f"{day(epoch(shown.not_before))}) than is installed (serial {right.serial:X}, valid from "
-            f"{day(epoch(right.not_before))}).",
-            "Lists name the installed one, so that phones which took them do not trust this port."
-            if unit != TOMCAT
-            else "Whoever pins the installed one is refused, or somebody else answers there.",
-            "Restart the service behind the port, if the certificate was renewed"
-            if older
-            else "Find out who answers on that port before anything else",
+            f"{day(epoch(right.not_before))}){': the service was not restarted' if renewed else ''}.",
+            so_what,
+            do,
             f"ctlctl cert list {self._findings.cluster}",
             subject=f"{node}/{unit}",
             evidence={
                 "ports": port,
                 "served_sha256": wrong[0].sha256,
                 "installed_sha256": installed.sha256,
+                "installed_by": installed.fact.source.value,
                 "first_seen": wrong[0].fact.first_seen,
             },
             count=len(ports),
@@ -245,22 +288,6 @@ class CertificateRules:
                 yield node.name, CAPF
 
 
-def client_auth(certificate: Certificate) -> bool | None:
-    """Tell whether a certificate's extended key usage allows TLS clients; None where it has none, or is strange."""
-    return None if certificate.odd is not None else _client_auth(certificate.der)
-
-
-@lru_cache(maxsize=512)
-def _client_auth(der: bytes) -> bool | None:
-    try:
-        usage = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (
-        ValueError,
-        TypeError,
-        x509.ExtensionNotFound,
-        x509.DuplicateExtension,
-        x509.UnsupportedGeneralNameType,
-        UnsupportedAlgorithm,
-    ):
-        return None
-    return ExtendedKeyUsageOID.CLIENT_AUTH in usage
+def _at_one_time(one: Seen, other: Seen) -> bool:
+    """Tell whether both were there at one moment; a look before a renewal says nothing against one after it."""
+    return max(one.fact.first_seen, other.fact.first_seen) <= min(one.fact.last_seen, other.fact.last_seen)

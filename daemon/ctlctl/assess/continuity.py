@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ctlctl.assess.known import SERVICE_TVS, TVS, Known
+from ctlctl.assess.known import SERVICE_TVS, Known
 from ctlctl.assess.model import FindingSeverity
+from ctlctl.assess.seen import TVS
 from ctlctl.inventory.values import ListVersion, ServedList
 from ctlctl.inventory.words import ListKind
 from ctlctl_trust import Continuity, ListReport, check_continuity, severity_of, verify_trust_list

@@ -10,19 +10,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from ctlctl.assess.known import (
-    CALLMANAGER,
-    CALLMANAGER_ECDSA,
-    CAPF,
-    ITL_RECOVERY,
     SERVICE_CALLMANAGER,
     SERVICE_CAPF,
     SERVICE_TFTP,
     SERVICE_TVS,
-    TVS,
     Known,
     epoch,
     same_certificate,
 )
+from ctlctl.assess.seen import CALLMANAGER, CALLMANAGER_ECDSA, CAPF, ITL_RECOVERY, TVS
 from ctlctl.assess.words import day
 from ctlctl.inventory.words import ListKind
 from ctlctl_trust import Certificate, ListReport
@@ -100,7 +96,7 @@ def expected(kind: ListKind, node: str, known: Known) -> list[Wanted]:
         wanted = [_sast("" if publisher is None else publisher.name, known)]
         for each in known.nodes_running(SERVICE_CALLMANAGER, SERVICE_TFTP):
             wanted.append(_installed(known, each.name, CALLMANAGER, _SERVERS))
-            if known.in_database(each.name, CALLMANAGER_ECDSA) is not None:
+            if known.listed(each.name, CALLMANAGER_ECDSA) is not None:
                 wanted.append(_installed(known, each.name, CALLMANAGER_ECDSA, _SERVERS))
     wanted += [_installed(known, each.name, CAPF, {Role.CAPF}) for each in known.nodes_running(SERVICE_CAPF)]
     return wanted

@@ -1,25 +1,20 @@
 """The cluster's certificates and nodes, read once for all rules.
 
-What is installed says the database first, and where it has no row of a node's unit, what the node's ports present.
+What is installed say the nodes themselves and the database (`ctlctl.assess.installed`), and where neither has a row of
+a node's unit, what the node's ports present.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
+from ctlctl.assess.installed import Choice, Disagreement, choose
+from ctlctl.assess.seen import CAPF, ITL_RECOVERY, Seen, all_facts
 from ctlctl.inventory.values import NodeFact, SeenCertificate, Snapshot
 from ctlctl.inventory.words import Source
 from ctlctl_trust import Certificate, CertificateError, read_certificate
-
-CALLMANAGER: Final = "CallManager"
-CALLMANAGER_ECDSA: Final = "CallManager-ECDSA"
-CAPF: Final = "CAPF"
-TVS: Final = "TVS"
-TOMCAT: Final = "tomcat"
-ITL_RECOVERY: Final = "ITLRecovery"
 
 #: Activated services, as listProcessNodeService spells them.
 SERVICE_CALLMANAGER: Final = "Cisco CallManager"
@@ -27,16 +22,6 @@ SERVICE_TFTP: Final = "Cisco Tftp"
 SERVICE_CAPF: Final = "Cisco Certificate Authority Proxy Function"
 SERVICE_TVS: Final = "Cisco Trust Verification Service"
 
-#: Certificate that belongs on each TLS port, by the port's name in the settings.
-PORT_UNITS: Final[Mapping[str, str]] = {
-    "https": CALLMANAGER,
-    "https_fqdn": TOMCAT,
-    "tomcat": TOMCAT,
-    "sip": CALLMANAGER,
-    "sccp": CALLMANAGER,
-    "tvs": TVS,
-    "capf": CAPF,
-}
 #: Activated service behind each TLS port; the web server runs on every node.
 PORT_SERVICES: Final[Mapping[str, str]] = {
     "https": SERVICE_TFTP,
@@ -82,36 +67,6 @@ def same_certificate(one: Certificate, other: Certificate) -> bool:
     return (one.issuer, one.serial, one.list_key) == (other.issuer, other.serial, other.list_key)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A certificate that could be read, where it was seen.
-
-    Attributes:
-        fact: where and when.
-        certificate: as read.
-        sha256: lower-case hexadecimal.
-    """
-
-    fact: SeenCertificate
-    certificate: Certificate
-    sha256: str
-
-    @property
-    def from_database(self) -> bool:
-        """Whether the cluster's database has it, else a port presents it."""
-        return self.fact.source is Source.AXL
-
-    @property
-    def is_trusted_only(self) -> bool:
-        """Whether it is in a trust store of the database."""
-        return self.from_database and self.fact.place.endswith("-trust")
-
-    @property
-    def unit(self) -> str:
-        """What it is for; the store's or port's own name where that is not known."""
-        return self.fact.place if self.from_database else PORT_UNITS.get(self.fact.place, self.fact.place)
-
-
 def _folded(node: str) -> str:
     return node.casefold().rstrip(".")
 
@@ -129,7 +84,11 @@ class Known:
         self._snapshot = snapshot
         self.seen: list[Seen] = []
         self.unreadable: list[SeenCertificate] = []
-        for fact in snapshot.certificates:
+        nameless: list[SeenCertificate] = []
+        for fact in all_facts(snapshot):
+            if not fact.der and fact.source is not Source.AXL:
+                nameless.append(fact)
+                continue
             try:
                 certificate = read_certificate(fact.der)
             except CertificateError:
@@ -137,17 +96,54 @@ class Known:
             else:
                 self.seen.append(Seen(fact, certificate, sha256(fact.der).hexdigest()))
         self.major = _major(None if snapshot.facts is None else snapshot.facts.version)
-        self._installed: dict[tuple[str, str], Seen] = {}
+        listed: dict[tuple[str, str], list[Seen]] = {}
         self._presented: dict[tuple[str, str], list[Seen]] = {}
         for one in self.seen:
-            key = (_folded(one.fact.node), one.unit)
-            if not one.from_database:
+            key = (self._key(one.fact.node), one.unit)
+            if not one.is_listed:
                 self._presented.setdefault(key, []).append(one)
             elif not one.is_trusted_only:
-                held = self._installed.get(key)
-                # An old row may linger while a new one is replicated.
-                if held is None or one.certificate.not_before > held.certificate.not_before:
-                    self._installed[key] = one
+                listed.setdefault(key, []).append(one)
+        self._choices: dict[tuple[str, str], Choice] = {key: choose(rows) for key, rows in listed.items()}
+        superseded = (one for choice in self._choices.values() for one in choice.superseded)
+        self._superseded = frozenset(map(id, superseded))
+        # Of a certificate that one source could not read another may have the bytes.
+        self.unreadable += [
+            fact
+            for fact in nameless
+            if not fact.place.endswith("-trust") and (self._key(fact.node), fact.place) not in self._choices
+        ]
+
+    def _key(self, node: str) -> str:
+        """Return what stands for a node, whichever way a source spells it: short, in full, capitalised."""
+        folded = _folded(node)
+        if folded in self._by_name:
+            return folded
+        alike = self._by_short_name.get(folded.partition(".")[0], [])
+        return alike[0] if len(alike) == 1 else folded
+
+    def display(self, node: str) -> str:
+        """Return a node's name as listProcessNode has it, or as it is given where that does not have it."""
+        found = self._by_name.get(self._key(node))
+        return node if found is None else found.name
+
+    @property
+    def disagreements(self) -> Iterator[Disagreement]:
+        """Sources that say different things about what is installed."""
+        return (each for choice in self._choices.values() for each in choice.disagreements)
+
+    def is_superseded(self, seen: Seen) -> bool:
+        """Tell whether a row is left from before: a newer reading of another source has another certificate there."""
+        return id(seen) in self._superseded
+
+    def own(self) -> Iterator[Seen]:
+        """Give each certificate that a node has now, or that one of its ports presents."""
+        return (one for one in self.seen if not one.is_trusted_only and id(one) not in self._superseded)
+
+    def in_use(self) -> Iterator[tuple[str, str, Seen]]:
+        """Give name of node, unit and certificate of everything that is listed as installed, once each."""
+        for (_, unit), choice in self._choices.items():
+            yield self.display(choice.installed.fact.node), unit, choice.installed
 
     @property
     def is_mixed(self) -> bool:
@@ -173,6 +169,15 @@ class Known:
         return {_folded(node.name): node for node in self._snapshot.nodes}
 
     @cached_property
+    def _by_short_name(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in self._by_name:
+            short = name.partition(".")[0]
+            if not short.isdecimal():
+                found.setdefault(short, []).append(name)
+        return found
+
+    @cached_property
     def publisher(self) -> NodeFact | None:
         """The publisher, where it is known."""
         return next((node for node in self.nodes if node.usage == "Publisher"), None)
@@ -181,27 +186,29 @@ class Known:
         """Return the nodes on which one of these services is activated."""
         return [node for node in self.nodes if not node.services.isdisjoint(services)]
 
-    def in_database(self, node: str, unit: str) -> Seen | None:
-        """Return the database's certificate of a node's unit."""
-        found = self._installed.get((_folded(node), unit))
+    def listed(self, node: str, unit: str) -> Seen | None:
+        """Return the certificate of a node's unit that is listed as installed."""
+        found = self._choices.get((self._key(node), unit))
         if found is not None:
-            return found
-        # The database may have the host's name where the node goes by its full one, or the other way round.
+            return found.installed
+        # Of nodes that listProcessNode does not have, one source may have the short name, another the full one.
         short = _folded(node).partition(".")[0]
         if short.isdecimal():
             return None
         others = [
-            one for (name, what), one in self._installed.items() if what == unit and name.partition(".")[0] == short
+            choice.installed
+            for (name, what), choice in self._choices.items()
+            if what == unit and name.partition(".")[0] == short
         ]
         return others[0] if len(others) == 1 else None
 
     def presented(self, node: str, unit: str) -> list[Seen]:
         """Return what a node's ports of a unit present."""
-        return self._presented.get((_folded(node), unit), [])
+        return self._presented.get((self._key(node), unit), [])
 
     def installed(self, node: str, unit: str) -> Seen | None:
-        """Return a node's certificate of a unit: the database's, else the newest that its ports present."""
-        found = self.in_database(node, unit)
+        """Return a node's certificate of a unit: the one that is listed, else the newest that its ports present."""
+        found = self.listed(node, unit)
         if found is not None:
             return found
         return max(self.presented(node, unit), key=lambda one: one.certificate.not_before, default=None)
@@ -222,7 +229,7 @@ class Known:
     @cached_property
     def itl_recovery(self) -> list[Seen]:
         """The ITLRecovery certificates that are installed: one for the cluster since 12.5, else one a node."""
-        return [one for (_, unit), one in self._installed.items() if unit == ITL_RECOVERY]
+        return self._units(ITL_RECOVERY)
 
     @cached_property
     def keys(self) -> frozenset[bytes]:
@@ -246,7 +253,7 @@ class Known:
             one.sha256: one.certificate
             for one in self.seen
             if one.unit == CAPF
-            or (one.unit in _CAPF_STORES and one.from_database and one.certificate.common_name.startswith("CAPF-"))
+            or (one.unit in _CAPF_STORES and one.is_listed and one.certificate.common_name.startswith("CAPF-"))
         }
 
     @cached_property
@@ -254,13 +261,14 @@ class Known:
         """The CAPF certificates that issue LSCs now."""
         running = [node.name for node in self.nodes_running(SERVICE_CAPF)]
         found = [one for name in running if (one := self.installed(name, CAPF)) is not None]
-        return found or [one for (_, unit), one in self._installed.items() if unit == CAPF]
+        return found or self._units(CAPF)
+
+    def _units(self, wanted: str) -> list[Seen]:
+        return [choice.installed for (_, unit), choice in self._choices.items() if unit == wanted]
 
     def stores_of(self, common: str) -> frozenset[str]:
-        """Return the stores of the database that hold a certificate of this name."""
-        return frozenset(
-            one.fact.place for one in self.seen if one.from_database and one.certificate.common_name == common
-        )
+        """Return the stores that hold a certificate of this name."""
+        return frozenset(one.fact.place for one in self.seen if one.is_listed and one.certificate.common_name == common)
 
 
 def _major(version: str | None) -> int | None:

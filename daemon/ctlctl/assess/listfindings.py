@@ -4,14 +4,16 @@ A CTL is the cluster's, so that one finding speaks of it; an ITL is each node's 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.expected import Wanted
 from ctlctl.assess.judged import Judged
-from ctlctl.assess.known import CALLMANAGER, CALLMANAGER_ECDSA, CAPF, TVS, Known
+from ctlctl.assess.known import Known
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
 from ctlctl.assess.numbers import Tally
+from ctlctl.assess.phonelists import Held
+from ctlctl.assess.seen import CALLMANAGER, CALLMANAGER_ECDSA, CAPF, TVS
 from ctlctl.assess.words import ago, count, day, listed, span
 from ctlctl_trust.tlv import Role
 
@@ -283,7 +285,7 @@ def report_not_taken(tally: Tally, policy: Policy, now: int, findings: Findings)
         findings: where it goes.
     """
     newest: dict[ListKind, int | None] = {"ctl": tally.newest.ctl, "itl": tally.newest.itl}
-    for kind, group in tally.not_taken.items():
+    for kind, group in tally.not_taken_by_time.items():
         since = newest[kind]
         if since is None or not group.count:
             continue
@@ -296,6 +298,45 @@ def report_not_taken(tally: Tally, policy: Policy, now: int, findings: Findings)
             f"old), {group.secure:,} of them in secure profiles ({group.kinds}).",
             "A phone that misses this list and the next may find nobody in its own whom it can still trust.",
             "Renew no other certificate before they have it: reset them, and switch on those that are off",
+            f"ctlctl phone list {findings.cluster} --not-taken {kind}",
+            subject=kind,
+            evidence=group.evidence(first_seen=since),
+            count=group.count,
+        )
+
+
+_HELD: Final = {
+    Held.OLDER.value: "hold an older one that a node served before",
+    Held.FOREIGN.value: "hold one that no node is known to have served",
+    Held.NONE.value: "hold none",
+}
+
+
+def report_phones_behind(tally: Tally, policy: Policy, now: int, findings: Findings) -> None:
+    """Report registered phones whose own pages say that they do not hold the newest list.
+
+    Args:
+        tally: the phones.
+        policy: how long they may take.
+        now: the instant.
+        findings: where it goes.
+    """
+    for kind, group in tally.behind.items():
+        since = tally.newest_known(kind)
+        if since is None or not group.count:
+            continue
+        strange = group.count - group.words[Held.OLDER.value]
+        late = strange > 0 or now - since > policy.list_taken_within
+        said = "; ".join(f"{number:,} {_HELD.get(word, word)}" for word, number in group.words.most_common())
+        findings.add(
+            ClusterCode.PHONE_LIST_OLD,
+            FindingSeverity.WARNING if late else FindingSeverity.INFO,
+            f"{count(group.count, 'registered phone')} {'does' if group.count == 1 else 'do'} not hold the newest "
+            f"{kind.upper()}, which is known for {span(now - since)}, by their own pages: {said} ({group.kinds}).",
+            "Such a phone did not load the newest list when it started last, or has not started since: what only the "
+            "newest list names, it does not trust.",
+            "Renew no other certificate before they have it: reset one of them, and read its status messages",
+            "A list of no node: the phone came from another cluster, or keeps a list it cannot replace; erase it there",
             f"ctlctl phone list {findings.cluster} --not-taken {kind}",
             subject=kind,
             evidence=group.evidence(first_seen=since),

@@ -9,10 +9,19 @@ from ctlctl.assess.continuity import History
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.expected import Comparison, compare
 from ctlctl.assess.judged import Judged
-from ctlctl.assess.known import CALLMANAGER_ECDSA, SERVICE_TFTP, Known
-from ctlctl.assess.listfindings import report_ctl, report_itl, report_not_compared, report_not_taken, report_surplus
+from ctlctl.assess.known import SERVICE_TFTP, Known
+from ctlctl.assess.listfindings import (
+    report_ctl,
+    report_itl,
+    report_not_compared,
+    report_not_taken,
+    report_phones_behind,
+    report_surplus,
+)
 from ctlctl.assess.model import ClusterCode, FindingSeverity, ListView, Policy
 from ctlctl.assess.numbers import Tally
+from ctlctl.assess.seen import CALLMANAGER_ECDSA
+from ctlctl.assess.shownlists import report_shown_lists
 from ctlctl.assess.words import ago, count, moment, span
 from ctlctl.inventory.values import ListVersion, ServedList, Snapshot
 from ctlctl.inventory.words import Fault, ListKind, Source
@@ -53,6 +62,8 @@ class ListRules:
         report_surplus(judged, findings)
         report_not_compared(judged, known, findings)
         report_not_taken(tally, self._policy, now, findings)
+        report_phones_behind(tally, self._policy, now, findings)
+        report_shown_lists(self._snapshot, known, now, findings)
         return tuple(self._view(one) for one in judged)
 
     def _look(self, served: ServedList) -> Judged:

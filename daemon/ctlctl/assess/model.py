@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ctlctl.inventory.words import ListKind, Source
 
@@ -36,6 +36,12 @@ class ClusterCode(StrEnum):
     NODE_NOT_IN_SETTINGS = "node-not-in-settings"
     NODE_UNKNOWN_TO_CLUSTER = "node-unknown-to-cluster"
     PORT_SILENT = "port-silent"
+    # What nodes say of themselves.
+    SERVICE_NOT_RUNNING = "service-not-running"
+    REPLICATION_BROKEN = "replication-broken"
+    CLOCK_UNSYNCHRONISED = "clock-unsynchronised"
+    BACKUP_OLD = "backup-old"
+    BACKUP_FAILED = "backup-failed"
     # Trust lists.
     LIST_INVALID = "list-invalid"
     LIST_MISSING = "list-missing"
@@ -50,6 +56,10 @@ class ClusterCode(StrEnum):
     CTL_LEFT_OVER = "ctl-left-over"
     CTL_TOKEN_SIGNED = "ctl-token-signed"  # noqa: S105 - a code, no password
     LIST_NOT_TAKEN = "list-not-taken"
+    SHOWN_LIST_DIFFERS = "shown-list-differs"
+    LIST_FAILS_ON_NODE = "list-fails-on-node"
+    PHONE_LIST_OLD = "phone-list-old"
+    TVS_UNAWARE = "tvs-unaware"
     # Phones.
     PHONES_ON_MIC = "phones-on-mic"
     PHONES_MIC_SUSPECTED = "phones-mic-suspected"
@@ -63,6 +73,11 @@ class ClusterCode(StrEnum):
     CERTIFICATE_EXPIRED = "certificate-expired"
     CERTIFICATE_EXPIRING = "certificate-expiring"
     SERVED_DIFFERS = "served-differs"
+    RENEWED_NOT_RESTARTED = "renewed-not-restarted"
+    CERTIFICATE_SOURCES_DISAGREE = "certificate-sources-disagree"
+    CERTIFICATE_WEAK = "certificate-weak"
+    SAN_INCOMPLETE = "san-incomplete"
+    CLIENT_AUTH_MISSING = "client-auth-missing"
     ANCHORS_EXPIRE_TOGETHER = "anchors-expire-together"
     CAPF_ENDS_BEFORE_LSCS = "capf-ends-before-lscs"
     CAPF_OLD_GENERATION = "capf-old-generation"
@@ -70,6 +85,7 @@ class ClusterCode(StrEnum):
     # CAPF.
     CAPF_PENDING_STUCK = "capf-pending-stuck"
     CAPF_FAILED = "capf-failed"
+    STALE_LSCS = "stale-lscs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +164,7 @@ class PhoneView:
         name: device name.
         credential: what it shows.
         model_family: such as "8800" for a "Cisco 8841".
-        list_not_taken: kinds of list of which it has not taken the newest, as far as times tell.
+        list_not_taken: kinds of list of which it has not taken the newest: by its own pages, or as far as times tell.
     """
 
     name: str
@@ -231,6 +247,10 @@ class CertificateView:
     served: bool | None = None
 
 
+def _nothing() -> Mapping[Any, Any]:
+    return MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """What metrics show; every mapping is small and does not grow with phones.
@@ -244,6 +264,13 @@ class Numbers:
         capf: (kind, operation status) -> how many; kind is "phone", "appuser" or "enduser".
         not_taken: kind of list -> phones that have not taken the newest.
         retired: phones that are gone from AXL.
+        list_hashes: (kind of list, what phones' pages say of it) -> registered phones; the second is "newest", "older",
+            "foreign" (a list that no node is known to have served), "none" or "unknown".
+        services: (node, service) that should run -> whether it does; those that phones and certificates hang on.
+        replication: node -> the worst number that replication has there, -1 where none is told.
+        clocks: node -> whether its clock is synchronised.
+        backup_at: when the last backup was taken that succeeded; 0 for never, None where that is not known.
+        tvs_unaware: node -> certificates in use that its TVS does not vouch for.
     """
 
     phones: Mapping[tuple[str, str, str], int]
@@ -254,6 +281,12 @@ class Numbers:
     capf: Mapping[tuple[str, str], int]
     not_taken: Mapping[str, int]
     retired: int = 0
+    list_hashes: Mapping[tuple[str, str], int] = field(default_factory=_nothing)
+    services: Mapping[tuple[str, str], bool] = field(default_factory=_nothing)
+    replication: Mapping[str, int] = field(default_factory=_nothing)
+    clocks: Mapping[str, bool] = field(default_factory=_nothing)
+    backup_at: int | None = None
+    tvs_unaware: Mapping[str, int] = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +307,7 @@ class Policy:
         anchors_together: distance of ends within which two anchors end together.
         size_warning_share: share of 64 KiB over which a list is near its limit.
         list_taken_within: age of a list at which phones should have taken it.
+        backup_old_after: age of the last backup that succeeded over which it is old.
     """
 
     lab: bool = False
@@ -289,6 +323,7 @@ class Policy:
     anchors_together: int = 30 * 86_400
     size_warning_share: float = 0.85
     list_taken_within: int = 7 * 86_400
+    backup_old_after: int = 48 * 3600
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ctlctl.assess.credentials import NON_SECURE_MODE, SECURE_MODES, CredentialR
 from ctlctl.assess.families import knows_itl, model_family
 from ctlctl.assess.known import Known
 from ctlctl.assess.model import CredentialState, Json, Numbers, PhoneCredential, PhoneView, Policy
+from ctlctl.assess.phonelists import BEHIND, Held, PhoneLists
 from ctlctl.assess.words import DAY, month, shares
 from ctlctl.inventory.values import CapfProfileFact, Phone, Snapshot
 from ctlctl.inventory.words import ListKind
@@ -119,6 +120,8 @@ class Tally:
         out: phones that are not registered.
         registered_known: phones of which RIS knows a state.
         not_taken: phones that have not taken the newest list, by kind.
+        not_taken_by_time: those of them of which only times say so, by kind.
+        behind: those of them of which their own pages say so, by kind; the word is what they hold.
         capf_stuck: pending operations that are too old, by kind.
         capf_failed: failed operations by kind.
         capf_failed_without: phones of those that need TLS and have no good LSC.
@@ -130,6 +133,7 @@ class Tally:
         self._known = known
         self._policy = policy
         self._newest = newest_lists(snapshot, known)
+        self._phone_lists = PhoneLists(snapshot, known)
         self._retired = snapshot.retired
         self._phones: Counter[tuple[str, str, str]] = Counter()
         self._statuses: Counter[str] = Counter()
@@ -144,6 +148,9 @@ class Tally:
         self.out = Group()
         self.registered_known = 0
         self.not_taken: dict[ListKind, Group] = {"ctl": Group(), "itl": Group()}
+        self.not_taken_by_time: dict[ListKind, Group] = {"ctl": Group(), "itl": Group()}
+        self.behind: dict[ListKind, Group] = {"ctl": Group(), "itl": Group()}
+        self._held: Counter[tuple[str, str]] = Counter()
         self.capf_stuck: dict[str, Group] = {}
         self.capf_failed: dict[str, Group] = {}
         self.capf_failed_without = 0
@@ -216,18 +223,36 @@ class Tally:
 
     def _lists_not_taken(self, phone: Phone, *, secure: bool) -> frozenset[ListKind]:
         newest = self._newest
-        if newest.ctl is None and newest.itl is None:
-            return _NO_LISTS
         found = phone.registration
         since = found.changed_at if found is not None and found.status in _REGISTERED else None
         kinds: list[ListKind] = []
-        if newest.ctl is not None and secure and (since is None or since < newest.ctl):
+        if secure and self._known.is_mixed and self._is_behind(phone, "ctl", newest.ctl, since, secure=secure):
             kinds.append("ctl")
-        if newest.itl is not None and (since is None or since < newest.itl) and knows_itl(phone.config.model):
+        if knows_itl(phone.config.model) and self._is_behind(phone, "itl", newest.itl, since, secure=secure):
             kinds.append("itl")
         for kind in kinds:
             self.not_taken[kind].add(phone.config.name, phone.config.model, secure=secure)
         return frozenset(kinds) if kinds else _NO_LISTS
+
+    def _is_behind(self, phone: Phone, kind: ListKind, newest: int | None, since: int | None, *, secure: bool) -> bool:
+        """Tell whether a phone lacks the newest list: its own pages decide, else since when it is registered."""
+        held = self._phone_lists.held(phone, kind)
+        registered = phone.registration is not None and phone.registration.status in _REGISTERED
+        if registered:
+            self._held[kind, held.value] += 1
+        if held is Held.NEWEST:
+            return False
+        if registered and held in BEHIND:
+            self.behind[kind].add(phone.config.name, phone.config.model, secure=secure, word=held.value)
+            return True
+        if newest is None or (since is not None and since >= newest):
+            return False
+        self.not_taken_by_time[kind].add(phone.config.name, phone.config.model, secure=secure)
+        return True
+
+    def newest_known(self, kind: ListKind) -> int | None:
+        """Return since when the newest list of a kind is known, whether it took another's place or not."""
+        return self._phone_lists.since(kind)
 
     def _count_profile(self, profile: CapfProfileFact) -> None:
         status = profile.status or _NOT_KNOWN
@@ -266,6 +291,7 @@ class Tally:
             capf=_bounded_pairs(self._capf),
             not_taken=taken,
             retired=self._retired,
+            list_hashes=dict(self._held),
         )
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
+from ctlctl.assess.nodesources import report_node_sources, told_by_node
 from ctlctl.assess.words import ago, count, span
 from ctlctl.inventory.values import Snapshot, SourceState
 from ctlctl.inventory.words import Fault, Source
@@ -14,7 +15,7 @@ _NAMES: Final = {
     Source.TRUST_LISTS: "The trust lists",
     Source.TLS_PORTS: "The TLS ports",
     Source.PHONE_TLS: "The phones' certificates",
-    Source.CONTROL_CENTER: "The Control Center",
+    Source.CONTROL_CENTER: "Control Center",
     Source.CERTIFICATE_API: "The certificate API",
     Source.PLATFORM_CLI: "The platform CLI",
     Source.TVS: "TVS",
@@ -50,14 +51,19 @@ def report_sources(snapshot: Snapshot, policy: Policy, now: int, findings: Findi
     """
     for source in Source:
         state = snapshot.sources.get(source)
+        if told_by_node(source, snapshot):
+            continue
         if state is None:
             if source in _ALWAYS:
                 _stale(source, None, now, findings)
+            continue
+        if _is_unsupported(state):
             continue
         if state.fault is not None and not _is_told_elsewhere(source, snapshot):
             _failing(state, state.fault, policy, now, findings)
         if _is_stale(state, policy, now):
             _stale(source, state, now, findings)
+    report_node_sources(snapshot, policy, now, findings)
     facts = snapshot.facts
     if facts is not None and facts.throttled:
         findings.add(
@@ -75,6 +81,11 @@ def _is_told_elsewhere(source: Source, snapshot: Snapshot) -> bool:
     if source is Source.TRUST_LISTS:
         return any(one.fault is not None for one in snapshot.lists)
     return source is Source.TLS_PORTS and any(one.fault is not None for one in snapshot.ports)
+
+
+def _is_unsupported(state: SourceState) -> bool:
+    """Tell whether a release has no such interface: nothing fails then."""
+    return state.source is Source.CERTIFICATE_API and state.fault is not None and state.fault.kind == "unsupported"
 
 
 def _is_stale(state: SourceState, policy: Policy, now: int) -> bool:
