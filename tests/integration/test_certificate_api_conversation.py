@@ -64,7 +64,7 @@ ENDLESS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + 2000 * (b"1
     ("reply", "kind", "words"),
     [
         (Reply(b" " * 2000), ConnectorFault.TOO_LARGE, "more than the 1000 allowed"),
-        (Reply(raw=ENDLESS), ConnectorFault.TOO_LARGE, "far more than an answer may have"),
+        (Reply(raw=ENDLESS), ConnectorFault.TOO_LARGE, "more than"),
         (
             Reply(gzip.compress(b" " * 300_000), headers=(("Content-Encoding", "gzip"),)),
             ConnectorFault.TOO_LARGE,

@@ -27,16 +27,8 @@ STATUS = status_reply(service_item() + service_item("Cisco Tftp", "Stopped", "-1
 texts = st.text(max_size=20) | st.sampled_from(["tomcat", "tomcat-trust", OWN, OWN + OWN, OWN[:-40], ""])
 keys = st.sampled_from(
     [
-        "identities",
-        "trusts",
-        "service",
-        "certificate",
-        "certificate_data",
-        "certificates",
-        "certificateData",
-        "csr",
-        "filename",
-        "server",
+        *("identities", "trusts", "service", "certificate", "certificate_data", "certificates", "certificateData"),
+        *("csr", "filename", "server"),
     ]
 )
 values = st.recursive(
