@@ -18,11 +18,13 @@ from ctlctl.cluster.view import ClusterView, Registration
 from ctlctl.connectors.errors import ConnectorError, ConnectorFault, Place
 from ctlctl_config import ClusterSettings, SecretError, make_cluster
 from support.lists import CAPF, PUB, STRANGER, TVS
-from support.servers import make_identity, tcp_server
+from support.servers import TcpExchange, http_server, make_identity, tcp_server
 from support.smallcluster import LAB_TOMCAT, TOMCAT, FakeView, NodePlan, good_lists, node_running, pin_of
 from support.tlsservers import everywhere, free_port, write_certificate
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+#: What is said of phones where there are none.
+NO_PHONES = {"phones": "warning", "phone-pages": "absent"}
 
 
 def fault(kind: ConnectorFault, words: str = "it is so") -> ConnectorError:
@@ -89,7 +91,7 @@ def statuses(report: Report) -> dict[str, str]:
 class TestAllIsWell:
     def test_every_interface_has_its_row(self, bench: Bench) -> None:
         report = bench.run()
-        assert statuses(report) == {"phones": "warning"}  # there are none
+        assert statuses(report) == NO_PHONES
         assert {one.interface for one in report.rows} == set(Interface) - {Interface.CTL}
         assert (report.verdict, EXIT_CODES[report.verdict]) == (Verdict.WORKS, 0)
         assert bench.view.closed
@@ -275,7 +277,7 @@ class TestNodes:
         report = bench.run()
         found = row(report, interface)
         assert (found.status, found.reachable, found.fault) == (Status.FAILED, False, "unreachable")
-        assert statuses(report) == {interface.value: "failed", "phones": "warning"}
+        assert statuses(report) == {interface.value: "failed", **NO_PHONES}
         assert report.verdict is Verdict.TROUBLE
 
     @pytest.mark.parametrize(("port", "service"), [("capf", "Cisco Certificate"), ("tvs", "Cisco Trust")])
@@ -399,6 +401,67 @@ class TestPhones:
         found = row(bench.run(), Interface.PHONES)
         assert found.status is Status.WARNING
         assert "1 of 2" in found.message
+
+    def pages(self, bench: Bench, *answers: bytes) -> Row:
+        """Let phones answer, each with one page for every question; returns the row."""
+        bench.view.phones = [
+            Registration(f"SEP00000000000{number}", registered=True, address=f"127.0.0.{number}", has_web=True)
+            for number, _ in enumerate(answers, 1)
+        ]
+
+        def serve(exchange: TcpExchange) -> None:
+            page = answers[int(exchange.sock.getsockname()[0].rpartition(".")[2]) - 1]
+            exchange.send(b"HTTP/1.0 200 OK\r\n\r\n" + page)
+
+        port = bench.stack.enter_context(http_server(serve, host="0.0.0.0"))  # noqa: S104 - two addresses
+        bench.table["phones"] = {"http_port": port, "https_port": free_port()}
+        return row(bench.run(), Interface.PHONE_PAGES)
+
+    def test_pages(self, bench: Bench) -> None:
+        good = b"<a><HostName>SEP000000000001</HostName><CTLFile>%s</CTLFile><ITLFile>None</ITLFile></a>" % (b"ab" * 16)
+        found = self.pages(bench, good, b"<a><HostName>SEP0000000000FF</HostName></a>")
+        assert (found.status, found.fault, found.reachable) == (Status.WARNING, "wrong-device", True)
+        assert "1 of 2 can be read, 1 of them tell which lists they hold; the others: wrong-device 1" in found.message
+
+    def test_pages_that_do_not_tell(self, bench: Bench) -> None:
+        found = self.pages(bench, b"<a><HostName>SEP000000000001</HostName></a>")
+        assert (found.status, found.fault) == (Status.WARNING, None)
+        assert "1 of 1 can be read, 0 of them tell" in found.message
+
+    def test_no_pages(self, bench: Bench) -> None:
+        found = self.pages(bench, b"<form><input type=password></form>")
+        assert (found.status, found.fault, found.reachable) == (Status.FAILED, "login", True)
+        assert "none of 1 phones with a web server shows its pages" in found.message
+
+    def test_pages_that_are_not_wanted(self, bench: Bench) -> None:
+        bench.table["phones"] = {"pages": False}
+        assert row(bench.run(), Interface.PHONE_PAGES).message == "not asked: pages = false in the settings"
+
+
+class TestTvs:
+    def test_it_knows_the_certificates_in_use(self, bench: Bench) -> None:
+        assert "; knows 1 of 1 CallManager certificates in use" in row(bench.run(), Interface.TVS).message
+
+    def test_it_does_not_know_one(self, bench: Bench) -> None:
+        bench.more_nodes = [NodePlan(name="sub1", host="127.0.0.2", known=(PUB,))]
+        bench.more_nodes[0].presents["sip"] = STRANGER
+        bench.view.names = ("pub", "sub1")
+        bench.node.known = (PUB, STRANGER)
+        report = bench.run()
+        assert row(report, Interface.TVS, "pub").status is Status.OK
+        found = row(report, Interface.TVS, "sub1")
+        assert (found.status, found.reachable) == (Status.FAILED, True)
+        assert f"knows 1 of 2 CallManager certificates in use, not that of sub1 (SHA-256 {pin_of(STRANGER)})" in (
+            found.message
+        )
+        assert report.verdict is Verdict.TROUBLE
+
+    def test_it_gives_no_answer(self, bench: Bench) -> None:
+        """It may not like our name: that is no proof that phones get none."""
+        bench.node.known = None
+        found = row(bench.run(), Interface.TVS)
+        assert (found.status, found.fault) == (Status.WARNING, "refused")
+        assert "asked about certificates, it gives no answer" in found.message
 
 
 class TestLabCertificates:

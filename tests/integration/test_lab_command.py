@@ -173,6 +173,7 @@ class TestTelling:
             "anchors-together": "the CTL does not have this certificate",
             "throttled": "Maximum AXL Memory Allocation Consumed",
             "node-down": "refused",
+            "tvs-missing": "knows 0 of 3 CallManager certificates in use, not that of lab-pub",
         }
         assert (code == 1) is (name in fails), shown
         assert fails.get(name, "everything that is configured works") in re.sub(r"\s+", " ", shown)

@@ -28,6 +28,7 @@ from ctlctl.connectors.axl_values import (
 from ctlctl.connectors.errors import ConnectorError
 from ctlctl.connectors.tftp_packets import Error
 from ctlctl_trust import Kind, build_trust_list
+from ctlctl_trust.tvs import Signal, TvsServerMachine, VerifyRequest, VerifyResponse
 from support.lists import CAPF, PUB, RECOVERY, TVS, ctl_rows, itl_rows, list_plan
 from support.pki import CertificatePlan, der_name, plan
 from support.servers import TcpExchange, TftpExchange, http_server, serve_file, tcp_server, tftp_server
@@ -80,6 +81,7 @@ class NodePlan:
         closed: ports that nobody listens on.
         files: what HTTP, TFTP and HTTPS serve.
         tftp_files: what TFTP serves instead, where it differs.
+        known: what TVS knows; None where it hangs up on every question.
     """
 
     name: str = "pub"
@@ -88,6 +90,7 @@ class NodePlan:
     closed: set[str] = field(default_factory=set)
     files: dict[str, bytes] = field(default_factory=lambda: dict(good_lists()))
     tftp_files: dict[str, bytes] | None = None
+    known: Sequence[CertificatePlan] | None = (PUB,)
 
 
 @contextmanager
@@ -102,7 +105,7 @@ def node_running(node: NodePlan, folder: Path) -> Iterator[dict[str, object]]:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*write_certificate(folder, certificate))
             server = http_server if name.startswith("https") else tcp_server
-            handler = _serves(node) if name.startswith("https") else _nothing
+            handler = _answers(node) if name == "tvs" else _serves(node) if name.startswith("https") else _nothing
             ports[name] = stack.enter_context(server(handler, context, node.host))
         if "http" in node.closed:
             ports["http"] = free_port(node.host)
@@ -132,6 +135,23 @@ def free_udp_port(host: str) -> int:
 def _nothing(exchange: TcpExchange) -> None:
     exchange.sock.settimeout(5)
     exchange.sock.recv(1)
+
+
+def _answers(node: NodePlan) -> Callable[[TcpExchange], None]:
+    def handle(exchange: TcpExchange) -> None:
+        machine = TvsServerMachine()
+        exchange.sock.settimeout(5)
+        while (event := machine.next_event()) is not Signal.CLOSED:
+            if event is Signal.NEED_DATA:
+                machine.receive_data(exchange.sock.recv(65536))
+            elif isinstance(event, VerifyRequest) and node.known is not None:
+                is_known = event.certificate in {one.encode() for one in node.known}
+                roles, status = ((0, 3), 0) if is_known else (None, 1)
+                exchange.send(machine.send(VerifyResponse(session=event.session, status=status, roles=roles)))
+            else:
+                return
+
+    return handle
 
 
 def _serves(node: NodePlan) -> Callable[[TcpExchange], None]:

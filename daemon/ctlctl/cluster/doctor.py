@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from ctlctl.cluster.doctor_lists import Judge, Served, ask_transport, compare_ctls
-from ctlctl.cluster.doctor_phones import SAMPLE_NAMES, ask_phones
+from ctlctl.cluster.doctor_phones import SAMPLE_NAMES, look_at_phones
 from ctlctl.cluster.doctor_ports import PortDoctor
 from ctlctl.cluster.doctor_soap import Learned, SoapDoctor
+from ctlctl.cluster.doctor_tvs import TvsDoctor
 from ctlctl.cluster.rows import Interface, Report, Row, Status
 from ctlctl.cluster.view import ClusterView
 from ctlctl.connectors.axl_enums import NodeRole
@@ -48,9 +49,9 @@ def examine(name: str, cluster: ClusterSettings, open_view: OpenView, now: datet
     if learned.nodes is not None:
         rows.append(_compare_nodes(cluster, [node.name for node in learned.nodes if _serves_phones(node.role)]))
     with ThreadPoolExecutor(_THREADS, "doctor") as pool:
-        phones = pool.submit(ask_phones, name, cluster, learned.registrations)
+        phones = pool.submit(look_at_phones, name, cluster, learned.registrations)
         rows += _Nodes(name, cluster, learned, now).examine(pool)
-        rows.append(phones.result())
+        rows += phones.result()
     return Report(name, now, tuple(rows))
 
 
@@ -126,6 +127,13 @@ class _Nodes:
         if compared is not None:
             yield compared
         by_name = {one.node: one for one in lists}
+        seen = {key: presented for key, future in others.items() if (presented := future.result()[1]) is not None}
+        tvs = TvsDoctor.of(self._name, both, seen)
+        answers = {
+            node.name: pool.submit(tvs.asked, node, others[node.name, Interface.TVS].result()[0])
+            for node in self._cluster.nodes
+            if node.ports.tvs
+        }
         for node in self._cluster.nodes:
             if node.tftp:
                 for interface, _ in _ports(node, _PLAIN):
@@ -134,7 +142,8 @@ class _Nodes:
                     yield secure[node.name, interface].result()
                 yield from by_name[node.name].rows
             for interface, _ in _ports(node, _TLS_PORTS):
-                yield others[node.name, interface].result()[0]
+                is_tvs = interface is Interface.TVS
+                yield answers[node.name].result() if is_tvs else others[node.name, interface].result()[0]
 
 
 def _ask_secure_files(ports: PortDoctor, node: NodeSettings, interface: Interface, port: int) -> Row:

@@ -50,6 +50,7 @@ class Interface(StrEnum):
     TVS = "tvs"
     CAPF = "capf"
     PHONES = "phones"
+    PHONE_PAGES = "phone-pages"
 
 
 LABELS: Final = {
@@ -70,6 +71,7 @@ LABELS: Final = {
     Interface.TVS: "TVS",
     Interface.CAPF: "CAPF",
     Interface.PHONES: "phones",
+    Interface.PHONE_PAGES: "phone pages",
 }
 
 #: What an operator does without when the interface does not work.
@@ -91,6 +93,7 @@ WITHOUT: Final = {
     Interface.TVS: "Phones cannot ask this node about certificates that their lists do not have.",
     Interface.CAPF: "No LSC can be installed, renewed or deleted.",
     Interface.PHONES: "Which certificate a phone really presents is not known; the database's word stands alone.",
+    Interface.PHONE_PAGES: "Which lists a phone holds is not known; it is taken to follow after a reset.",
 }
 
 
