@@ -25,7 +25,7 @@ from ctlctl.assess.model import (
     ListView,
     Numbers,
 )
-from ctlctl.inventory.values import CapfProfileFact, ClusterFacts, NodeFact, SourceState
+from ctlctl.inventory.values import CapfProfileFact, ClusterFacts, NodeFact, Snapshot, SourceState
 from ctlctl.inventory.words import Fault, Source
 from ctlctl.service.hub import ClusterReport
 from ctlctl.store.values import StoredFinding
@@ -109,6 +109,7 @@ def report(
     sources: Mapping[Source, SourceState] | None = None,
     intervals: Mapping[Source, int] = INTERVALS,
     lab: bool = False,
+    said: Snapshot | None = None,
 ) -> ClusterReport:
     """Return a report; sources that are not given have just succeeded."""
     good = {source: SourceState(source, now - 60, now - 60) for source in Source}
@@ -122,6 +123,7 @@ def report(
         sources=good if sources is None else sources,
         nodes=(NodeFact("cucm-pub", "Publisher", "CUCM Voice/Video", frozenset({"Cisco Tftp"})),),
         profiles=(CapfProfileFact("end-user", "{1}", "kim", "1", None, None, "", now),),
+        said=Snapshot(name, facts, (), {}, (), (), 0, (), (), (), ()) if said is None else said,
         assessment=assessment,
         findings=tuple(findings),
         intervals=intervals,

@@ -12,7 +12,9 @@ from ctlctl.cli.fleet import (
     cluster_refresh,
     cluster_status,
     finding_list,
+    node,
     phone,
+    service,
     status,
     trustlist_history,
     trustlist_list,
@@ -47,5 +49,22 @@ trustlist.add_command(trustlist_list)
 trustlist.add_command(trustlist_history)
 finding.add_command(finding_list)
 
-for _command in (status, check, verify, trustlist, cluster, cert, phone, capf, finding, config_group, store, lab):
+_COMMANDS = (
+    status,
+    check,
+    verify,
+    trustlist,
+    cluster,
+    node,
+    service,
+    cert,
+    phone,
+    capf,
+    finding,
+    config_group,
+    store,
+    lab,
+)
+
+for _command in _COMMANDS:
     cli.add_command(_command)

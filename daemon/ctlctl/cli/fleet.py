@@ -160,6 +160,51 @@ def capf_list(context: click.Context, settings: SettingsFile, /, output: str, **
     _list(context, settings, "capf-list", output, given)
 
 
+@capf.command("stale-lsc")
+@click.argument("cluster", required=False, default="")
+@_paging
+@_LIST_OUTPUT
+@pass_settings_file
+@click.pass_context
+def capf_stale_lsc(context: click.Context, settings: SettingsFile, /, output: str, **given: Any) -> None:  # noqa: ANN401
+    """List LSCs that CAPF issued and no phone installed, in the publisher's own words."""
+    _list(context, settings, "capf-stale-lsc", output, given)
+
+
+@click.group()
+def node() -> None:
+    """Show nodes."""
+
+
+@node.command("list")
+@click.argument("cluster", required=False, default="")
+@_filters(name="Only these nodes.", usage="Publisher or Subscriber.")
+@_paging
+@_LIST_OUTPUT
+@pass_settings_file
+@click.pass_context
+def node_list(context: click.Context, settings: SettingsFile, /, output: str, **given: Any) -> None:  # noqa: ANN401
+    """List nodes: services that are down, replication, clock, TVS, backup, and who did not answer."""
+    _list(context, settings, "node-list", output, given)
+
+
+@click.group()
+def service() -> None:
+    """Show the services of nodes."""
+
+
+@service.command("list")
+@click.argument("cluster", required=False, default="")
+@_filters(node="Only of these nodes.", name="Services, such as 'Cisco Tftp'.", status="Started, Stopped, …")
+@_paging
+@_LIST_OUTPUT
+@pass_settings_file
+@click.pass_context
+def service_list(context: click.Context, settings: SettingsFile, /, output: str, **given: Any) -> None:  # noqa: ANN401
+    """List services, with who says so and for how long they have been as they are."""
+    _list(context, settings, "service-list", output, given)
+
+
 @click.command("list")
 @click.argument("cluster", required=False, default="")
 @_filters(code="Reason codes.", severity="critical, warning, unknown, info.", subject="What they are about.")
@@ -209,7 +254,7 @@ def cluster_status(context: click.Context, settings: SettingsFile, name: str, ou
 
 @click.command("refresh")
 @click.argument("name")
-@click.option("--source", metavar="SOURCE", default="", help="axl, ris, trust-lists, tls-ports or phone-tls; else all.")
+@click.option("--source", metavar="SOURCE", default="", help="Such as axl or platform-cli; else all that are asked.")
 @_TEXT_OUTPUT
 @pass_settings_file
 @click.pass_context

@@ -131,6 +131,23 @@ def _certs(fleet: Fleet, words: Words, now: float) -> Answer:
     return _page(sorted(rows, key=lambda row: (row["not_after"], row["cluster"], row["node"], row["unit"])), words)
 
 
+def _nodes(fleet: Fleet, words: Words, now: float) -> Answer:
+    del now
+    rows = (row for row in _of_clusters(fleet, words, "nodes") if _matches(row, words, "name", "usage"))
+    return _page(rows, words)
+
+
+def _services(fleet: Fleet, words: Words, now: float) -> Answer:
+    del now
+    rows = (row for row in _of_clusters(fleet, words, "services") if _matches(row, words, "node", "name", "status"))
+    return _page(rows, words)
+
+
+def _stale_lscs(fleet: Fleet, words: Words, now: float) -> Answer:
+    del now
+    return _page(_of_clusters(fleet, words, "stale_lscs"), words)
+
+
 def _lists(fleet: Fleet, words: Words, now: float) -> Answer:
     del now
     rows = (row for row in _of_clusters(fleet, words, "lists") if _matches(row, words, "node", "kind", "verdict"))
@@ -233,6 +250,9 @@ _QUESTIONS: Final[Mapping[str, Callable[[Fleet, Words, float], Answer]]] = {
     "phone-show": _phone,
     "phone-models": _models,
     "capf-list": _capf,
+    "capf-stale-lsc": _stale_lscs,
+    "node-list": _nodes,
+    "service-list": _services,
 }
 
 #: What can be asked.

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ctlctl.assess.model import CertificateView, Json, ListView, PhoneView
+from ctlctl.fleet.nodedocuments import node_documents, page_document, service_documents, stale_lsc_documents
 from ctlctl.inventory.values import CapfProfileFact, Phone, SourceState
 
 if TYPE_CHECKING:
@@ -29,10 +30,9 @@ def cluster_document(report: "ClusterReport") -> dict[str, Json]:
         "axl_schema": None if facts is None else facts.schema,
         "security_mode": None if facts is None else facts.security_mode,
         "lsc_columns": None if facts is None else facts.lsc_columns,
-        "nodes": [
-            {"name": node.name, "usage": node.usage, "role": node.role, "services": [*sorted(node.services)]}
-            for node in report.nodes
-        ],
+        "nodes": node_documents(report.said),
+        "services": service_documents(report.said),
+        "stale_lscs": stale_lsc_documents(report.said),
         "sources": {
             source.value: {**_source(state), "interval": report.intervals.get(source)}
             for source, state in report.sources.items()
@@ -219,4 +219,5 @@ def phone_document(phone: Phone, view: PhoneView) -> dict[str, Json]:
             "tls_version": probe.tls_version,
         },
         "last_probe_fault": phone.last_probe_fault,
+        "page": None if phone.page is None else page_document(phone.page),
     }

@@ -173,6 +173,7 @@ def phone_lines(answer: Mapping[str, Any], *, colour: bool) -> Iterator[str]:
         yield from _labelled("MIC", f"ends {day(phone['mic_ends'])} ({left(phone['mic_ends'], now)})")
     yield from _labelled("seen by TLS", _probe(phone, now))
     yield from _labelled("trust lists", _taken(phone, answer["lists"]))
+    yield from _labelled("its pages", _page(phone.get("page"), now))
     yield from _labelled("CAPF", _capf(phone, now))
 
 
@@ -219,6 +220,23 @@ def _probe(phone: Mapping[str, Any], now: float) -> str:
         f"issued by {probe['issuer']}{proven}, ends {day(probe['not_after'])}, {probe['tls_version'] or 'TLS'}"
         f"   ({ago(probe['at'], now)}){newest}"
     )
+
+
+def _page(page: Mapping[str, Any] | None, now: float) -> str:
+    if page is None:
+        return "never read"
+    if page["fault"]:
+        return f"{page['fault']} {ago(page['at'], now)}"
+    words = [f"{kind.upper()} {_hash(page[f'{kind}_hash'])}" for kind in ("ctl", "itl")]
+    words.append(page["security_mode"] or "security mode not told")
+    words += [f"serial {page['serial']}"] if page["serial"] else []
+    return f"{' · '.join(words)}   ({ago(page['at'], now)})"
+
+
+def _hash(text: str | None) -> str:
+    if text is None:
+        return "not told"
+    return f"{text[:12]}…" if text else "none"
 
 
 def _taken(phone: Mapping[str, Any], lists: list[Mapping[str, Any]]) -> str:

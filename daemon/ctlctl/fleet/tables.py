@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from ctlctl.fleet.words import ago, day, left
+from ctlctl.fleet.words import ago, day, left, minute
 from ctlctl.terminal import printable
 
 Row = Mapping[str, Any]
@@ -60,6 +60,13 @@ def _since(key: str, title: str) -> Column:
     return Column(title, lambda row, now: ago(row.get(key), now), lambda row: row.get(key))
 
 
+def _backup(row: Row, now: float) -> str:
+    if row["backup_status"] is None:
+        # Only the publisher makes backups.
+        return "unknown" if row["usage"] == "Publisher" else "-"
+    return ago(row["backup_at"], now)
+
+
 #: Columns by question.
 COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
     "cert-list": (
@@ -76,6 +83,69 @@ COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
             lambda row: row["served"],
         ),
         _plain("serial"),
+    ),
+    "node-list": (
+        _plain("cluster"),
+        _plain("name", "node"),
+        Column(
+            "usage",
+            lambda row, _: row["usage"] or "not told by AXL",
+            lambda row: row["usage"],
+        ),
+        Column(
+            "services down",
+            lambda row, _: (", ".join(row["services_down"]) or "none") if row["services_known"] else "unknown",
+            lambda row: row["services_down"],
+        ),
+        Column(
+            "replication",
+            lambda row, _: (
+                "unknown" if row["replication"] is None else f"{row['replication']} {row['replication_status']}"
+            ),
+            lambda row: row["replication"],
+        ),
+        Column(
+            "clock",
+            lambda row, _: {True: "synchronised", False: "NOT SYNCHRONISED", None: "unknown"}[
+                row["clock_synchronised"]
+            ],
+            lambda row: row["clock_synchronised"],
+        ),
+        Column(
+            "tvs",
+            lambda row, _: (
+                f"knows {row['tvs_asked'] - row['tvs_unknown']} of {row['tvs_asked']}"
+                if row["tvs_asked"]
+                else "unknown"
+            ),
+            lambda row: row["tvs_unknown"] if row["tvs_asked"] else None,
+        ),
+        Column(
+            "last backup",
+            _backup,
+            lambda row: row["backup_at"],
+        ),
+        Column(
+            "silent",
+            lambda row, _: ", ".join(name for name, state in sorted(row["sources"].items()) if state["fault"]) or "-",
+            lambda row: [name for name, state in sorted(row["sources"].items()) if state["fault"]],
+        ),
+    ),
+    "service-list": (
+        _plain("cluster"),
+        _plain("node"),
+        _plain("name", "service"),
+        _plain("status"),
+        _plain("activated"),
+        Column("started", lambda row, _: minute(row["started_at"]), lambda row: row["started_at"]),
+        _since("since", "so since"),
+        _plain("source"),
+    ),
+    "capf-stale-lsc": (
+        _plain("cluster"),
+        _plain("node"),
+        _since("since", "first seen"),
+        _plain("line"),
     ),
     "trustlist-list": (
         _plain("cluster"),

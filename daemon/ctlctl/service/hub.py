@@ -22,6 +22,7 @@ class ClusterReport:
         sources: how it stands with each source.
         nodes: its nodes.
         profiles: CAPF profiles of users.
+        said: what nodes say of themselves: the snapshot, without its phones.
         assessment: what was concluded; its phones are left out.
         findings: those that are open, worst first.
         intervals: seconds between two rounds, by source.
@@ -34,6 +35,7 @@ class ClusterReport:
     sources: Mapping[Source, SourceState]
     nodes: tuple[NodeFact, ...]
     profiles: tuple[CapfProfileFact, ...]
+    said: Snapshot
     assessment: Assessment
     findings: tuple[StoredFinding, ...]
     intervals: Mapping[Source, int]
@@ -56,7 +58,8 @@ def make_report(
         sources=MappingProxyType(dict(snapshot.sources)),
         nodes=snapshot.nodes,
         profiles=snapshot.profiles,
-        # 40,000 phones would stay in memory for nobody.
+        # 40,000 phones would stay in memory for nobody; nor do lists and certificates, which are judged already.
+        said=replace(snapshot, phones=(), lists=(), certificates=(), stores=()),
         assessment=replace(assessment, phones=()),
         findings=tuple(sorted(findings, key=lambda one: order.get(one.finding.key, len(order)))),
         intervals=intervals,
