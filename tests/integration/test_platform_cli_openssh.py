@@ -116,13 +116,13 @@ class TestOldNodes:
             with PlatformCli(server.settings(sha1_key_exchange=True)) as cli:
                 assert cli.pagination_off
 
-    def test_the_setting_does_not_weaken_a_newer_node(self, server: OpenSsh) -> None:
-        settings = server.settings(sha1_key_exchange=True, host_key=server.fingerprints["rsa"])
-        with PlatformCli(settings) as cli:
-            transport = cli._transport
-            assert transport is not None
-            assert transport.host_key_type == "rsa-sha2-512"
-            assert transport.kex_engine.hash_algo().name != "sha1"
+    def test_the_setting_does_not_weaken_a_newer_node(self, tmp_path: Path) -> None:
+        with opensshd(tmp_path, ANSWERS, "LogLevel DEBUG1", keys=("rsa",)) as server:
+            with PlatformCli(server.settings(sha1_key_exchange=True)) as cli:
+                assert cli.pagination_off
+            log = server.log.read_text()
+            assert "kex: algorithm: curve25519-sha256@libssh.org" in log
+            assert "kex: host key algorithm: rsa-sha2-512" in log
 
 
 def test_a_shell_that_takes_its_time(tmp_path: Path) -> None:

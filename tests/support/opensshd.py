@@ -97,6 +97,8 @@ def opensshd(
     shell = Path(__file__).with_name("adminshell.py")
     command = shlex.join([sys.executable, "-I", str(shell), str(directory / "answers.json")])
     lines = [
+        # Of two lines about the same the first counts.
+        *options,
         "ListenAddress 127.0.0.1",
         f"Port {port}",
         *(f"HostKey {directory}/host_{kind}" for kind in keys),
@@ -110,7 +112,6 @@ def opensshd(
         "PidFile none",
         "LogLevel VERBOSE",
         f"ForceCommand {command}",
-        *options,
     ]
     (directory / "sshd_config").write_text("\n".join(lines) + "\n")
     log = directory / "log"
