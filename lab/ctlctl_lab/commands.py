@@ -64,7 +64,7 @@ def lab() -> None:
 @click.option("--address", metavar="IP", default="127.0.7.1", show_default=True, help="Publisher; others follow it.")
 @click.option("--phones-address", metavar="IP", default="127.64.0.1", show_default=True, help="First phone.")
 @click.option("--phones-port", metavar="PORT", type=click.IntRange(0, 65535), help="The phones' HTTPS port.  [4433]")
-@click.option("--genuine-ports", is_flag=True, help="TFTP on 69 and phones on 443, as in the field; needs root.")
+@click.option("--genuine-ports", is_flag=True, help="SSH on 22, TFTP on 69, phones on 80 and 443; needs root.")
 def up(  # noqa: PLR0913 - one argument per option
     *,
     phones: int,

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from threading import Event
 
-from ctlctl_lab.build import WorldPlan, build_world
+from ctlctl_lab.build import PLATFORM_READER, PLATFORM_SECRET, WorldPlan, build_world
 from ctlctl_lab.clock import Clock
 from ctlctl_lab.control import ControlServer, Operator
 from ctlctl_lab.dirs import SETTINGS_NAME, LabDir, LabError
@@ -94,6 +94,9 @@ class RunningLab:
             yield f"  {node.name:9} {node.address:12} {'  '.join(numbers)}{'' if node.up else '  (down)'}"
         addresses = list(self.world.by_address)
         yield f"  phones    {addresses[0]} to {addresses[-1]}, https {self.phones_port}  http {self.phones_http_port}"
+        password = self.plan.directory / "secrets" / PLATFORM_SECRET
+        number = self.plan.ports.number(PORTS["ssh"])
+        yield f"  console   ssh -p {number} {PLATFORM_READER}@{cluster.publisher.address}  (password in {password})"
         yield f"  settings  {self.settings}  (cluster: lab)"
 
 
@@ -169,10 +172,17 @@ def _wait_for_answers(services: Services) -> None:
         where = f"{listener.what} ({listener.address}:{listener.port})"
         try:
             with socket.create_connection((listener.address, listener.port), _ANSWER_SECONDS) as sock:
-                if not listener.what.endswith(" http"):
+                if listener.what.endswith(" ssh"):
+                    _read_greeting(sock)
+                elif not listener.what.endswith(" http"):
                     _shake_hands(sock)
         except OSError as error:
             raise LabError(f"{where} does not answer: {error}") from error
+
+
+def _read_greeting(sock: socket.socket) -> None:
+    if not sock.recv(4).startswith(b"SSH"):
+        raise OSError("what answers there is no SSH server")
 
 
 def _shake_hands(sock: socket.socket) -> None:

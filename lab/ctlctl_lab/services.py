@@ -28,6 +28,7 @@ from ctlctl_lab.model import (
 )
 from ctlctl_lab.phonepage import phone_app
 from ctlctl_lab.phones import port_identity
+from ctlctl_lab.shell import serve_ssh
 from ctlctl_lab.soap import make_app
 from ctlctl_lab.tftpserver import serve_tftp
 from ctlctl_lab.tlscontexts import node_context, phone_context
@@ -71,6 +72,7 @@ PORTS: Final[Mapping[str, Port]] = {
         Port("sccp", 2443, 2443, SERVICE_CALLMANAGER, CALLMANAGER),
         Port("tvs", 2445, 2445, SERVICE_TVS, TVS),
         Port("capf", 3804, 3804, SERVICE_CAPF, CAPF),
+        Port("ssh", 2222, 22, None, None),
     )
 }
 PHONES_PORT: Final = 4433
@@ -84,7 +86,7 @@ class PortPlan:
     """Which port numbers to use.
 
     Attributes:
-        genuine: those of a genuine cluster where they are privileged (69, 80 and 443), which only root may bind.
+        genuine: those of a genuine cluster where they are privileged (22, 69, 80 and 443), which only root may bind.
         phones: port of the phones' pages over TLS; 0 for any that is free, None for the usual one. Their plain pages
             take any that is free where it is given.
     """
@@ -177,6 +179,8 @@ class Services:
                 self._tftp(name, data, sock)
 
             return Listener(what, node.address, number, wanted, datagram=datagram)
+        if port.name == "ssh":
+            return Listener(what, node.address, number, wanted, lambda sock: serve_ssh(sock, self.world, name))
         handler = self._plain_http if port.unit is None else self._secure
         return Listener(what, node.address, number, wanted, lambda sock: handler(sock, name, port))
 

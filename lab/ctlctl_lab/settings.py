@@ -3,10 +3,12 @@
 import socket
 from collections.abc import Mapping
 
-from ctlctl_lab.build import READER
+from ctlctl_lab.build import PLATFORM_READER, PLATFORM_SECRET, READER
 from ctlctl_lab.dirs import SETTINGS_NAME, LabDir
-from ctlctl_lab.model import SERVICE_TFTP, TOMCAT, Cluster
+from ctlctl_lab.hostkeys import host_key_fingerprint
+from ctlctl_lab.model import SERVICE_TFTP, SERVICE_TOMCAT, TOMCAT, Cluster, Node
 from ctlctl_lab.services import PORTS, PortPlan
+from ctlctl_lab.shell.server import OLD_RELEASE
 
 _HEAD = """\
 # Settings for the simulated cluster in this directory. `ctlctl lab up` writes this file anew at each start.
@@ -18,19 +20,21 @@ _HEAD = """\
 _SCHEDULE = {"axl": 30, "ris": 30, "lists": 10, "ports": 20, "phones": 60}
 
 
-def settings_text(cluster: Cluster, plan: PortPlan, phones: Mapping[str, int], http_port: int, path: object) -> str:
+def settings_text(
+    directory: LabDir, cluster: Cluster, plan: PortPlan, phones: Mapping[str, int], http_port: int
+) -> str:
     """Return the settings for a cluster.
 
     Args:
+        directory: the lab's, where the settings will be.
         cluster: the cluster.
         plan: port numbers.
         phones: numbers of the phones' ports, by their names in the settings.
         http_port: where a daemon for this lab serves its metrics.
-        path: where the file will be, for its own first lines.
     """
     publisher = cluster.publisher
     lines = [
-        _HEAD.format(path=path),
+        _HEAD.format(path=directory.path / SETTINGS_NAME),
         "[http]",
         f'listen = "127.0.0.1:{http_port}"',
         "",
@@ -50,8 +54,13 @@ def settings_text(cluster: Cluster, plan: PortPlan, phones: Mapping[str, int], h
         f"port = {plan.number(PORTS['tomcat'])}",
         f'username = "{READER}"',
         'password_file = "secrets/axl.password"',
-        f'tls_pin = "{publisher.identities[TOMCAT].pin}"',
+        f'tls_pin = "{_pin(publisher)}"',
         'version = "auto"',
+        "",
+        "[clusters.lab.platform]",
+        f'username = "{PLATFORM_READER}"',
+        f'password_file = "secrets/{PLATFORM_SECRET}"',
+        *(["sha1_key_exchange = true"] if cluster.major <= OLD_RELEASE else []),
         "",
         "[clusters.lab.phones]",
         *(f"{name} = {number}" for name, number in phones.items()),
@@ -73,10 +82,16 @@ def settings_text(cluster: Cluster, plan: PortPlan, phones: Mapping[str, int], h
             f'name = "{node.name}"',
             f'host = "{node.address}"',
             f"tftp = {'true' if SERVICE_TFTP in node.services else 'false'}",
-            f'tls_pin = "{node.identities[TOMCAT].pin}"',
+            f'tls_pin = "{_pin(node)}"',
+            f'ssh_host_key = "{host_key_fingerprint(directory, node.name)}"',
             f"ports = {{ {ports} }}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _pin(node: Node) -> str:
+    """Return the pin of what a node's web server presents, which may not be what is installed."""
+    return (node.presents(SERVICE_TOMCAT, TOMCAT) or node.identities[TOMCAT]).pin
 
 
 def write_settings(directory: LabDir, cluster: Cluster, plan: PortPlan, phones: Mapping[str, int]) -> None:
@@ -85,8 +100,7 @@ def write_settings(directory: LabDir, cluster: Cluster, plan: PortPlan, phones: 
     Raises:
         OSError: it cannot be written.
     """
-    path = directory.path / SETTINGS_NAME
-    directory.write(SETTINGS_NAME, settings_text(cluster, plan, phones, _free_port(), path).encode())
+    directory.write(SETTINGS_NAME, settings_text(directory, cluster, plan, phones, _free_port()).encode())
 
 
 def _free_port() -> int:
