@@ -3,9 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from functools import cache
+from hashlib import md5, sha1
 
 from ctlctl.assess.assessment import assess
 from ctlctl.assess.model import Assessment, ClusterCode, Finding, Policy
+from ctlctl.inventory.nodevalues import (
+    BackupFact,
+    NodeState,
+    NtpFact,
+    PhonePage,
+    ReplicationFact,
+    ServiceFact,
+    ShownList,
+    StoreCertificate,
+    TvsAnswer,
+)
 from ctlctl.inventory.values import (
     CapfProfileFact,
     ClusterFacts,
@@ -48,6 +60,18 @@ NODES = (
     NodeFact("sub2", "Subscriber", "CUCM Voice/Video", frozenset({_CM, _TVS})),
 )
 _OWN = {"pub": PUB, "sub1": SUB1, "sub2": SUB2}
+#: Runs on every node, and on the publisher alone.
+NETWORK = (
+    "Cisco Tomcat",
+    "Cisco Certificate Expiry Monitor",
+    "Cisco Certificate Change Notification",
+    "Cisco DRF Local",
+)
+MASTER = "Cisco DRF Master"
+#: Sources that every node is asked by.
+BY_NODE = (Source.CONTROL_CENTER, Source.CERTIFICATE_API, Source.PLATFORM_CLI, Source.TVS)
+#: When nodes were last asked.
+ASKED = NOW - 300
 POLICY = Policy(configured_nodes={"pub": True, "sub1": True, "sub2": False})
 
 
@@ -159,6 +183,86 @@ def newer(node: str, kind: ListKind, data: bytes, before: bytes, age: int = 3600
     return ServedList(node, kind, version(data, NOW - age, NOW), previous=version(before, SEEN, NOW - age))
 
 
+def stored(
+    node: str, store: str, certificate: CertificatePlan | bytes, source: Source = Source.CERTIFICATE_API
+) -> StoreCertificate:
+    """Return a certificate that a node lists itself."""
+    der = certificate if isinstance(certificate, bytes) else certificate.encode()
+    made = StoreCertificate(source, node, store, "own", f"{store}.pem", der, SEEN, ASKED)
+    return replace(made, place="trust") if store.endswith("-trust") else made
+
+
+@cache
+def _stores() -> tuple[StoreCertificate, ...]:
+    found = []
+    for source in (Source.CERTIFICATE_API, Source.PLATFORM_CLI):
+        for node, own in _OWN.items():
+            found += [stored(node, unit, each, source) for unit, each in _units(own)]
+            found += [stored(node, "ITLRecovery", RECOVERY, source), stored(node, "CallManager-trust", CAPF, source)]
+        found.append(stored("pub", "CAPF", CAPF, source))
+    return tuple(found)
+
+
+def service(node: str, name: str, status: str = "Started", **changes: object) -> ServiceFact:
+    """Return a service as Control Center has it since long; activated."""
+    made = ServiceFact(Source.CONTROL_CENTER, node, name, status, activated=True, started_at=SEEN, since=SEEN)
+    return replace(made, **changes)  # type: ignore[arg-type]  # the test names fields of the class
+
+
+def shown(node: str, kind: ListKind, data: bytes, **changes: object) -> ShownList:
+    """Return what a node says of a list that it has since long."""
+    sums = md5(data, usedforsecurity=False).hexdigest(), sha1(data, usedforsecurity=False).hexdigest()
+    made = ShownList(node, kind, *sums, length=len(data), verified=True, since=SEEN)
+    return replace(made, **changes)  # type: ignore[arg-type]  # the test names fields of the class
+
+
+def page(**changes: object) -> PhonePage:
+    """Return a look at a phone's pages, an hour ago, that shows the lists that the publisher serves."""
+    held = (md5(data, usedforsecurity=False).hexdigest() for data in (ctl(), itl()))
+    made = PhonePage(NOW - 3600, None, next(held), next(held), "Encrypted")
+    return replace(made, **changes)  # type: ignore[arg-type]  # the test names fields of the class
+
+
+@cache
+def _answers() -> tuple[TvsAnswer, ...]:
+    known = {each.encode() for each in (*_OWN.values(), CAPF, TVS, TOMCAT)}
+    prints = sorted(version(der, 0, 0).sha256 for der in known)
+    return tuple(TvsAnswer(node.name, each, True, (2, 3), SEEN) for node in NODES for each in prints)
+
+
+def nodes_well() -> dict[str, object]:
+    """Return what nodes of a cluster in good health say of themselves, by the name of the snapshot's field."""
+    names = [node.name for node in NODES]
+    services = [service(node.name, name) for node in NODES for name in (*sorted(node.services), *NETWORK)]
+    return {
+        "node_states": tuple(NodeState(source, name, ASKED, None, SEEN) for source in BY_NODE for name in names),
+        "services": (*services, service("pub", MASTER)),
+        "stores": _stores(),
+        "replication": tuple(
+            ReplicationFact(asked, name, 2, "Setup Completed", 0, SEEN) for asked in names for name in names
+        ),
+        "ntp": tuple(NtpFact(name, True, 3 + (name != "pub"), 1.25, SEEN) for name in names),
+        "backups": (BackupFact("pub", NOW - 22 * 3600, "SUCCESS", NOW - 22 * 3600),),
+        "shown_lists": tuple(shown(one.node, one.kind, one.current.data) for one in healthy_lists() if one.current),
+        "tvs_answers": _answers(),
+    }
+
+
+def healthy_lists() -> tuple[ServedList, ...]:
+    """Return the lists that it serves."""
+    return (
+        served("pub", "ctl", ctl()),
+        served("pub", "itl", itl()),
+        served("sub1", "ctl", ctl()),
+        served("sub1", "itl", itl("sub1")),
+    )
+
+
+def whole(**changes: object) -> Snapshot:
+    """Return the cluster in good health, with all that nodes say of themselves, but for ``changes``."""
+    return healthy(**{**nodes_well(), **changes})
+
+
 def healthy(**changes: object) -> Snapshot:
     """Return the cluster in good health, but for ``changes``."""
     made = Snapshot(
@@ -173,12 +277,7 @@ def healthy(**changes: object) -> Snapshot:
             without_lsc("SEP001122334457", security_mode="Non Secure", model="Cisco 7960"),
         ),
         retired=0,
-        lists=(
-            served("pub", "ctl", ctl()),
-            served("pub", "itl", itl()),
-            served("sub1", "ctl", ctl()),
-            served("sub1", "itl", itl("sub1")),
-        ),
+        lists=healthy_lists(),
         certificates=_certificates(),
         ports=tuple(
             PortState(node.name, port, None, SEEN) for node in NODES for port in ("sip", "sccp", "tvs", "tomcat")

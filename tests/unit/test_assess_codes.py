@@ -1,15 +1,15 @@
 """Every code fires for what it is about, with its severity, and nothing fires for a cluster in good health."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
 from ctlctl.assess.model import ClusterCode as C
 from ctlctl.assess.model import FindingSeverity as S
-from ctlctl.assess.model import Policy
 from ctlctl.inventory.values import ClusterFacts, Phone, PortState, SecurityModeChange, Snapshot, SourceState
 from ctlctl.inventory.words import Fault, Source
+from support.assesscases import NODE_CASES, NODE_NEAR_MISSES, Case
 from support.lists import CAPF, PUB, STRANGER, SUB1, TVS, Row, ctl_rows, itl_rows
 from support.pki import END, START
 from support.smallsnapshot import (
@@ -22,6 +22,7 @@ from support.smallsnapshot import (
     POLICY,
     REFUSED,
     TOKEN,
+    codes,
     ctl,
     found,
     healthy,
@@ -32,24 +33,13 @@ from support.smallsnapshot import (
     probe,
     row,
     served,
+    whole,
     with_certificates,
     with_lists,
     without_lsc,
 )
 
 FACTS = ClusterFacts("14.0.1.13900-155", "14.0", 1, lsc_columns=True)
-
-
-@dataclass(frozen=True)
-class Case:
-    """What raises a code, and how."""
-
-    snapshot: Callable[[], Snapshot]
-    severity: S
-    subject: str = ""
-    says: str = ""
-    policy: Policy = POLICY
-    now: int = NOW
 
 
 def failing(source: Source, kind: str) -> Callable[[], Snapshot]:
@@ -227,6 +217,7 @@ CASES = {
     C.CAPF_FAILED: Case(
         phones(phone(capf_status="Upgrade Failed: Invalid LSC")), S.INFO, "phone", "Upgrade Failed: Invalid LSC (1)"
     ),
+    **NODE_CASES,
 }
 
 
@@ -241,6 +232,7 @@ def token_ctl() -> bytes:
 
 def test_a_cluster_in_good_health_raises_nothing() -> None:
     assert judged(healthy()).findings == ()
+    assert judged(whole()).findings == ()
 
 
 def test_every_code_is_tried() -> None:
@@ -344,6 +336,12 @@ NEAR_MISSES: dict[C, Case] = {
 def test_a_code_does_not_fire_for_what_is_almost_that(code: C) -> None:
     case = NEAR_MISSES[code]
     assert code.value not in {key for key, _ in found(case.snapshot(), case.policy, case.now)}
+
+
+@pytest.mark.parametrize("what", list(NODE_NEAR_MISSES))
+def test_nothing_is_said_of_nodes_for_what_is_almost_that(what: str) -> None:
+    code, made = NODE_NEAR_MISSES[what]
+    assert code not in codes(made())
 
 
 def test_worst_comes_first() -> None:
