@@ -1,13 +1,15 @@
 """`ctlctl cluster doctor`: every interface of one cluster, asked once, read only."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import zip_longest
 from typing import Final
 
 from ctlctl.cluster.doctor_lists import Judge, Served, ask_transport, compare_ctls
 from ctlctl.cluster.doctor_phones import SAMPLE_NAMES, look_at_phones
 from ctlctl.cluster.doctor_ports import PortDoctor
+from ctlctl.cluster.doctor_services import by_node
 from ctlctl.cluster.doctor_soap import Learned, SoapDoctor
 from ctlctl.cluster.doctor_tvs import TvsDoctor
 from ctlctl.cluster.rows import Interface, Report, Row, Status
@@ -26,9 +28,13 @@ _SECURE_FILES: Final = (Interface.HTTPS, Interface.HTTPS_FQDN)
 _TLS_PORTS: Final = (Interface.TOMCAT, Interface.SIP, Interface.SCCP, Interface.TVS, Interface.CAPF)
 
 OpenView = Callable[[str, ClusterSettings], ClusterView]
+#: Asks every node one more thing, from what AXL told; a row without a node is about the cluster.
+AskNodes = Callable[[str, ClusterSettings, Learned], Iterable[Row]]
 
 
-def examine(name: str, cluster: ClusterSettings, open_view: OpenView, now: datetime) -> Report:
+def examine(
+    name: str, cluster: ClusterSettings, open_view: OpenView, now: datetime, ask_nodes: Sequence[AskNodes] = ()
+) -> Report:
     """Ask every configured interface of a cluster. Blocks; nothing is changed anywhere.
 
     Args:
@@ -36,6 +42,7 @@ def examine(name: str, cluster: ClusterSettings, open_view: OpenView, now: datet
         cluster: its settings.
         open_view: opens AXL and RIS.
         now: instant to judge validity at; aware.
+        ask_nodes: what needs a login on each node; every one is asked at the same time as the others.
 
     Returns:
         One row per interface, whatever goes wrong.
@@ -50,9 +57,29 @@ def examine(name: str, cluster: ClusterSettings, open_view: OpenView, now: datet
         rows.append(_compare_nodes(cluster, [node.name for node in learned.nodes if _serves_phones(node.role)]))
     with ThreadPoolExecutor(_THREADS, "doctor") as pool:
         phones = pool.submit(look_at_phones, name, cluster, learned.registrations)
-        rows += _Nodes(name, cluster, learned, now).examine(pool)
+        asked = [pool.submit(_listed, ask, name, cluster, learned) for ask in ask_nodes]
+        ports = list(_Nodes(name, cluster, learned, now).examine(pool))
+        more = by_node(row for future in asked for row in future.result())
+        rows += more.pop(None, ())
+        rows += _with_more(ports, more)
         rows += phones.result()
     return Report(name, now, tuple(rows))
+
+
+def _listed(ask: AskNodes, name: str, cluster: ClusterSettings, learned: Learned) -> list[Row]:
+    return list(ask(name, cluster, learned))
+
+
+def _with_more(rows: Sequence[Row], more: Mapping[str | None, Sequence[Row]]) -> Iterator[Row]:
+    """Give rows, and behind the last of each node what else is said of it."""
+    for row, following in zip_longest(rows, rows[1:]):
+        yield row
+        if row.node is not None and (following is None or following.node != row.node):
+            yield from more.get(row.node, ())
+    nodes = {row.node for row in rows}
+    for node, others in more.items():
+        if node not in nodes:
+            yield from others
 
 
 def _serves_phones(role: object) -> bool:

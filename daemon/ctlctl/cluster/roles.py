@@ -1,7 +1,7 @@
 """The CUCM roles that an account needs, by the names that User Management shows.
 
-AXL: Cisco's AXL FAQ and authentication guide (a read-only role came with 11.5(1)). RIS: the roles that public tools ask
-for; Cisco documents none.
+AXL: Cisco's AXL FAQ and authentication guide (a read-only role came with 11.5(1)). RIS and Control Center: the roles
+that public tools ask for; Cisco documents none.
 """
 
 from typing import Final, NamedTuple
@@ -18,13 +18,13 @@ class RoleNeed(NamedTuple):
 READER_ROLES: Final = (
     RoleNeed("Standard AXL API Users", "AXL, together with the next"),
     RoleNeed("Standard AXL Read Only API Access", "AXL without the right to change anything"),
-    RoleNeed("Standard RealtimeAndTraceCollection", "RIS: which phone is registered where"),
+    RoleNeed("Standard RealtimeAndTraceCollection", "RIS and Control Center: where phones are, which services run"),
 )
 #: An account that changes things; only a rollout uses one.
 WRITER_ROLES: Final = (
     RoleNeed("Standard CCM Admin Users", "AXL, together with the next"),
     RoleNeed("Standard AXL API Access", "AXL with changes"),
-    RoleNeed("Standard RealtimeAndTraceCollection", "RIS: which phone is registered where"),
+    RoleNeed("Standard RealtimeAndTraceCollection", "RIS and Control Center: where phones are, which services run"),
 )
 #: Where roles are given.
 WHERE: Final = "User Management > Application User, through an access control group that has the roles"

@@ -49,6 +49,8 @@ class Interface(StrEnum):
     SCCP = "sccp"
     TVS = "tvs"
     CAPF = "capf"
+    CONTROL_CENTER = "control-center"
+    CERTIFICATE_API = "certificate-api"
     PHONES = "phones"
     PHONE_PAGES = "phone-pages"
 
@@ -70,6 +72,8 @@ LABELS: Final = {
     Interface.SCCP: "SCCP TLS",
     Interface.TVS: "TVS",
     Interface.CAPF: "CAPF",
+    Interface.CONTROL_CENTER: "services",
+    Interface.CERTIFICATE_API: "certificates",
     Interface.PHONES: "phones",
     Interface.PHONE_PAGES: "phone pages",
 }
@@ -92,6 +96,8 @@ WITHOUT: Final = {
     Interface.SCCP: "Secure SCCP phones cannot register with this node.",
     Interface.TVS: "Phones cannot ask this node about certificates that their lists do not have.",
     Interface.CAPF: "No LSC can be installed, renewed or deleted.",
+    Interface.CONTROL_CENTER: "Whether the services of this node run, and since when, is not known.",
+    Interface.CERTIFICATE_API: "What is installed and trusted on this node is known only by database and ports.",
     Interface.PHONES: "Which certificate a phone really presents is not known; the database's word stands alone.",
     Interface.PHONE_PAGES: "Which lists a phone holds is not known; it is taken to follow after a reset.",
 }
