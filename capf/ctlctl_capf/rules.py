@@ -158,11 +158,19 @@ def wrong_dates(certificate: Certificate, now: datetime, tolerance: timedelta) -
 
 def is_issued(certificate: Certificate, issuers: Iterable[Certificate]) -> bool:
     """Tell whether one of some issuers signed a certificate."""
-    return any(issued_by(certificate, issuer) for issuer in issuers)
+    return any(signed_by(certificate, issuer) for issuer in issuers)
+
+
+def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
+    """Tell whether an issuer signed a certificate."""
+    # The library that checks it warns of serial numbers that are not positive; no CA worth believing gives them.
+    return certificate.serial > 0 and issued_by(certificate, issuer)
 
 
 def may_sign(certificate: Certificate) -> bool:
     """Tell whether a certificate's key usage lets it sign; True where it has none, False where it cannot be read."""
+    if certificate.odd is not None:
+        return False
     try:
         usage = x509.load_der_x509_certificate(certificate.der).extensions.get_extension_for_class(x509.KeyUsage)
     except x509.ExtensionNotFound:
