@@ -29,8 +29,8 @@ _IN_META: Final = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]{1,
 def decode(content: bytes, content_type: str = "") -> str:
     """Return the text of a page; bytes that are none in its charset stand as U+FFFD.
 
-    A charset that is declared and does not hold (7900 phones say ISO-8859-1 and send UTF-8, or the other way round) is
-    passed over for the next one that does; what none explains is read as Windows-1252, as browsers do.
+    A charset that is declared and does not hold is passed over for the next one that does; what none explains is read
+    as Windows-1252, as browsers do.
 
     Args:
         content: The page.
@@ -39,8 +39,10 @@ def decode(content: bytes, content_type: str = "") -> str:
     for name in _candidates(content, content_type):
         try:
             return content.decode(name)
-        except UnicodeDecodeError:
-            continue
+        except UnicodeDecodeError as error:
+            if name == "utf-8" and error.reason == "unexpected end of data":
+                # Cut in the middle of a character: what stands before it is text all the same.
+                return content[: error.start].decode(name)
     return content.decode("cp1252", "replace")
 
 
