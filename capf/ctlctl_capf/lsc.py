@@ -80,17 +80,16 @@ def issue_lsc(plan: LscPlan, public_key: bytes, issuer: bytes, issuer_key: Priva
         CapfLocalError: the plan or the issuer cannot be used.
     """
     key = read_key(public_key)
-    if plan.serial < 1 or not plan.device:
-        raise CapfLocalError("an LSC cannot be issued without a device's name and a positive serial number")
+    if not plan.device or plan.not_before.tzinfo is None or plan.not_after.tzinfo is None:
+        raise CapfLocalError("an LSC cannot be issued without a device's name, or for instants without a zone")
     try:
         authority = x509.load_der_x509_certificate(issuer)
-        builder = x509.CertificateBuilder(
-            issuer_name=authority.subject,
-            subject_name=_subject(plan, authority.subject),
-            public_key=key,
-            serial_number=plan.serial,
-            not_valid_before=plan.not_before,
-            not_valid_after=plan.not_after,
+        builder = (
+            x509.CertificateBuilder(issuer_name=authority.subject, subject_name=_subject(plan, authority.subject))
+            .public_key(key)
+            .serial_number(plan.serial)
+            .not_valid_before(plan.not_before)
+            .not_valid_after(plan.not_after)
         )
         for extension, critical in _extensions(plan):
             builder = builder.add_extension(extension, critical)
