@@ -174,8 +174,9 @@ def test_what_is_no_answer_is_refused(content: bytes) -> None:
         read_snapshot(content)
 
 
-def test_more_certificates_than_a_node_has_are_refused() -> None:
-    many = [{"filename": f"{number}.pem", "certificate": pem(CA)} for number in range(MAX_CERTIFICATES + 1)]
+@pytest.mark.parametrize("certificate", [pem(CA), pem(b"no certificate")])
+def test_more_certificates_than_a_node_has_are_refused(certificate: str) -> None:
+    many = [{"filename": f"{number}.pem", "certificate": certificate} for number in range(MAX_CERTIFICATES + 1)]
     with pytest.raises(ShapeError, match="more than 2,000 certificates"):
         read(trusts=[{"service": "tomcat", "certificates": many}])
 

@@ -131,6 +131,33 @@ def test_every_trouble_has_its_name(reply: Reply, kind: ConnectorFault) -> None:
     assert refused(reply).fault is kind
 
 
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply(mute=True), ConnectorFault.TIMEOUT),
+        (Reply(status_reply(service_item()).body, stall=True), ConnectorFault.TIMEOUT),
+        (Reply(status_reply(service_item()).body * 9, drip=True), ConnectorFault.TIMEOUT),
+        (status_reply(service_item() * 100), ConnectorFault.TOO_LARGE),
+        (Reply(envelope("<a>" * 400)), ConnectorFault.PROTOCOL),
+        (Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"), ConnectorFault.UNREACHABLE),
+    ],
+    ids=["mute", "stall", "drip", "large", "deep", "cut"],
+)
+def test_no_answer_holds_the_client_up(reply: Reply, kind: ConnectorFault) -> None:
+    with (
+        soap_server(lambda _: reply) as server,
+        control_center(server, timeout_seconds=1.0, max_answer_bytes=10_000) as client,
+        pytest.raises(ControlCenterError) as found,
+    ):
+        client.services()
+    check_told(found.value, found.value.fault, "Control Center")
+    # It depends on how the server's TLS ends whether the connection broke or the answer did.
+    assert found.value.fault is kind or {found.value.fault, kind} <= {
+        ConnectorFault.UNREACHABLE,
+        ConnectorFault.PROTOCOL,
+    }
+
+
 def test_no_secret_that_a_node_repeats_is_shown() -> None:
     assert "[secret]" in refused(fault(f"not {PASSWORD}")).detail
 

@@ -128,7 +128,7 @@ class _Reading:
         self.certificates: dict[ListedCertificate, None] = {}
         self.requests: list[str] = []
         self._unread: list[Unread] = []
-        self._left = 0
+        self._left = self._tried = 0
 
     def problems(self) -> tuple[Unread, ...]:
         """Return what could not be read, and how much of that is not shown."""
@@ -203,14 +203,16 @@ class _Reading:
         if not blocks:
             self.complain("its certificate is no PEM", store, place, file)
         for der in blocks[:1] if only_first else blocks:
+            # Those that cannot be read count too: trying costs more than reading.
+            self._tried += 1
+            if self._tried > MAX_CERTIFICATES:
+                raise ShapeError(f"the answer has more than {MAX_CERTIFICATES:,} certificates")
             try:
                 # Only the DER is kept; this asks whether it is a certificate at all.
                 read_certificate(der)
             except CertificateError as error:
                 self.complain(f"its certificate cannot be read ({printable(str(error))})", store, place, file)
                 continue
-            if len(self.certificates) >= MAX_CERTIFICATES:
-                raise ShapeError(f"the answer has more than {MAX_CERTIFICATES:,} certificates")
             self.certificates[ListedCertificate(store, place, file, der)] = None
 
 
