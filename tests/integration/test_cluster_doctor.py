@@ -93,7 +93,7 @@ class TestAllIsWell:
         report = bench.run()
         assert statuses(report) == NO_PHONES
         # What needs a login on each node has tests of its own.
-        elsewhere = {Interface.CTL, Interface.CONTROL_CENTER, Interface.CERTIFICATE_API}
+        elsewhere = {Interface.CTL, Interface.CONTROL_CENTER, Interface.CERTIFICATE_API, Interface.CLI}
         assert {one.interface for one in report.rows} == set(Interface) - elsewhere
         assert (report.verdict, EXIT_CODES[report.verdict]) == (Verdict.WORKS, 0)
         assert bench.view.closed

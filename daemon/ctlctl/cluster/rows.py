@@ -51,6 +51,7 @@ class Interface(StrEnum):
     CAPF = "capf"
     CONTROL_CENTER = "control-center"
     CERTIFICATE_API = "certificate-api"
+    CLI = "cli"
     PHONES = "phones"
     PHONE_PAGES = "phone-pages"
 
@@ -74,6 +75,7 @@ LABELS: Final = {
     Interface.CAPF: "CAPF",
     Interface.CONTROL_CENTER: "services",
     Interface.CERTIFICATE_API: "certificates",
+    Interface.CLI: "CLI",
     Interface.PHONES: "phones",
     Interface.PHONE_PAGES: "phone pages",
 }
@@ -98,6 +100,7 @@ WITHOUT: Final = {
     Interface.CAPF: "No LSC can be installed, renewed or deleted.",
     Interface.CONTROL_CENTER: "Whether the services of this node run, and since when, is not known.",
     Interface.CERTIFICATE_API: "What is installed and trusted on this node is known only by database and ports.",
+    Interface.CLI: "Replication, clock, backups and the lists as the node itself shows them are not known.",
     Interface.PHONES: "Which certificate a phone really presents is not known; the database's word stands alone.",
     Interface.PHONE_PAGES: "Which lists a phone holds is not known; it is taken to follow after a reset.",
 }

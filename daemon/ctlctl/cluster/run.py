@@ -77,10 +77,11 @@ def run_doctor(path: Path, name: str, output: str, now: datetime) -> int:
         known = ", ".join(settings.clusters) or "none"
         raise UsageError(f"{path} has no cluster {printable(name)!r}; it has: {known}")
     from ctlctl.cluster.doctor import examine  # noqa: PLC0415 - settings are judged before zeep is loaded
-    from ctlctl.cluster.doctor_services import ask_certificates, ask_services  # noqa: PLC0415
+    from ctlctl.cluster.doctor_cli import ask_platform  # noqa: PLC0415
+    from ctlctl.cluster.doctor_services import ask_services  # noqa: PLC0415
     from ctlctl.cluster.soapview import open_view  # noqa: PLC0415
 
-    report = examine(name, cluster, open_view, now, (ask_services, ask_certificates))
+    report = examine(name, cluster, open_view, now, (ask_services, ask_platform))
     if output == "json":
         print(dumps(report.to_json(), indent=1))
     else:
