@@ -21,6 +21,7 @@ from ctlctl_config.base import (
 )
 from ctlctl_config.daemon import ApiSettings, HttpSettings, ScheduleSettings, StoreSettings, ThresholdSettings
 from ctlctl_config.errors import shown
+from ctlctl_config.rollout import RolloutSettings
 from ctlctl_config.secretfiles import read_credential, read_secret_file
 
 _CLUSTER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -189,6 +190,18 @@ class PlatformSettings(AccountTable):
     wanted: ClassVar[str] = 'write password_file = "…" (or password_credential)'
 
 
+class WriterSettings(AccountTable):
+    """The application user by which ctld changes a cluster; it is used for nothing else, and not at all without a wish.
+
+    Attributes:
+        username: an application user with Standard AXL API Access.
+    """
+
+    username: Word = Field(description="application user that may write by AXL", examples=["ctlctl-writer"])
+
+    wanted: ClassVar[str] = 'write password_file = "…" (or password_credential)'
+
+
 class ControlCenterSettings(Table):
     """Control Center of every node; it takes the account of AXL."""
 
@@ -210,12 +223,14 @@ class ClusterSettings(Table):
         axl: how AXL is reached.
         ris: how RIS is used.
         platform: the OS Administration account; None where there is none, and what needs it stays unknown.
+        writer: the account by which the cluster is changed; None refuses every change.
         control_center: whether services are asked for.
         tvs: whether TVS is asked.
         nodes: its nodes.
         phones: how phones are asked.
         schedule: how often each interface is asked.
         thresholds: what counts as bad.
+        rollout: how phones are given new certificates.
     """
 
     lab: bool = Field(default=False, description="true for a simulated cluster only", examples=[True])
@@ -225,6 +240,7 @@ class ClusterSettings(Table):
     axl: AxlSettings = Field(description="how AXL is reached")
     ris: RisSettings = Field(default=RisSettings(), description="how RIS is used")
     platform: PlatformSettings | None = Field(default=None, description="the OS Administration account")
+    writer: WriterSettings | None = Field(default=None, description="the account by which the cluster is changed")
     control_center: ControlCenterSettings = Field(
         default=ControlCenterSettings(), description="whether services are asked for"
     )
@@ -235,6 +251,7 @@ class ClusterSettings(Table):
     phones: PhoneSettings = Field(default=PhoneSettings(), description="how phones are asked")
     schedule: ScheduleSettings = Field(default=ScheduleSettings(), description="how often it is asked")
     thresholds: ThresholdSettings = Field(default=ThresholdSettings(), description="what counts as bad")
+    rollout: RolloutSettings = Field(default=RolloutSettings(), description="how phones get new certificates")
 
     wanted: ClassVar[str] = "give each node a name of its own"
 
