@@ -1,7 +1,7 @@
 """What the doctor says of services and certificates of the nodes of a running lab."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -17,12 +17,14 @@ from ctlctl.cluster.rows import Interface, Row, Status, Verdict
 from ctlctl.cluster.soapview import open_view
 from ctlctl.connectors.axl_enums import NodeRole
 from ctlctl.connectors.axl_values import AxlVersion, NodeService, ProcessNode
-from ctlctl_config import load_settings
+from ctlctl_config import load_settings, make_cluster
 from ctlctl_config.model import ClusterSettings, PlatformSettings
 from ctlctl_lab.build import PLATFORM_READER, PLATFORM_SECRET
 from ctlctl_lab.run import RunningLab
 from ctlctl_lab.world import World
+from support.nodeclients import json_reply
 from support.runninglab import small_lab
+from support.soap import Reply, fault, html, soap_server
 
 TFTP = "Cisco Tftp"
 
@@ -153,3 +155,50 @@ def test_nodes_of_presence_are_not_asked(cluster: ClusterSettings, world: World)
     told = replace(learned(world), nodes=(other,))
     names = [row.node for row in ask_services("lab", cluster, told)]
     assert names == [name for name in world.cluster.nodes if name != "lab-sub1"]
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Callable[..., Row]:
+    """Return what asks a node that says what a test wants."""
+    password = tmp_path / "password"
+    password.write_text("not the lab's\n")
+    password.chmod(0o600)
+
+    def ask(reply: Reply, interface: Interface) -> Row:
+        with soap_server(lambda _: reply) as server:
+            account = {"username": "reader", "password_file": str(password)}
+            pin = server.pin.hex(":")
+            table = {
+                "timezone": "UTC",
+                "axl": {"host": "127.0.0.1", "port": server.port, "tls_pin": pin, **account},
+                "platform": account,
+                "nodes": [{"name": "pub", "host": "127.0.0.1", "tls_pin": pin, "ports": {"tomcat": server.port}}],
+            }
+            cluster = make_cluster(tmp_path / "ctld.toml", "hq", table)
+            told = Learned(version=AxlVersion(cluster="14.0.1", schema="14.0"))
+            asker = ask_services if interface is Interface.CONTROL_CENTER else ask_certificates
+            (row,) = asker("hq", cluster, told)
+        assert (row.interface, row.node) == (interface, "pub")
+        return row
+
+    return ask
+
+
+def test_what_a_busy_or_strict_node_says(scripted: Callable[..., Row]) -> None:
+    busy = scripted(fault("Exceeded allowed rate for Reatime information."), Interface.CONTROL_CENTER)
+    assert (busy.status, busy.credentials, busy.rights) == (Status.WARNING, True, True)
+    strict = scripted(html(403), Interface.CONTROL_CENTER)
+    assert (strict.status, strict.credentials, strict.rights) == (Status.FAILED, True, False)
+    assert "Standard RealtimeAndTraceCollection" in (strict.advice or "")
+    refused = scripted(html(401), Interface.CONTROL_CENTER)
+    assert (refused.status, refused.credentials) == (Status.FAILED, False)
+
+
+def test_a_certificate_that_cannot_be_read_is_a_warning(scripted: Callable[..., Row]) -> None:
+    csr = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----"
+    own = {"service": "tomcat", "certificate": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"}
+    answer = {"identities": [own, {"service": "CallManager", "csr": csr}], "trusts": []}
+    row = scripted(json_reply(answer), Interface.CERTIFICATE_API)
+    assert (row.status, row.reachable) == (Status.WARNING, True)
+    assert "waiting for the answer to a signing request: CallManager" in row.message
+    assert "1 part of the answer cannot be read (tomcat: its certificate cannot be read" in row.message

@@ -133,12 +133,12 @@ def _snapshot_row(row: Row, snapshot: CertificateSnapshot) -> Row:
         message += f"; waiting for the answer to a signing request: {', '.join(snapshot.requests)}"
     if not snapshot.unread:
         return replace(row, message=message)
-    first = snapshot.unread[0]
+    first, count = snapshot.unread[0], len(snapshot.unread)
     where = f"{first.store}: " if first.store else ""
     return replace(
         row,
         status=Status.WARNING,
-        message=f"{message}; {len(snapshot.unread)} parts of the answer cannot be read ({where}{first.reason})",
+        message=f"{message}; {count} part{'s' if count > 1 else ''} of the answer cannot be read ({where}{first.reason})",
         advice="Compare with show cert list on the node; what is missing here is not judged",
     )
 
