@@ -135,10 +135,11 @@ def _snapshot_row(row: Row, snapshot: CertificateSnapshot) -> Row:
         return replace(row, message=message)
     first, count = snapshot.unread[0], len(snapshot.unread)
     where = f"{first.store}: " if first.store else ""
+    parts = "1 part" if count == 1 else f"{count} parts"
     return replace(
         row,
         status=Status.WARNING,
-        message=f"{message}; {count} part{'s' if count > 1 else ''} of the answer cannot be read ({where}{first.reason})",
+        message=f"{message}; {parts} of the answer cannot be read ({where}{first.reason})",
         advice="Compare with show cert list on the node; what is missing here is not judged",
     )
 
