@@ -2,7 +2,7 @@
 # Installs the Debian packages that some tests need, when run as root on a system with apt.
 # Otherwise those tests skip and say how to get them; with CI=true a missing one is a failure.
 set -eu
-packages="tftpd-hpa tftp-hpa dnsmasq-base curl openssl prometheus prometheus-alertmanager debootstrap systemd-container openssh-server"
+packages="tftpd-hpa tftp-hpa dnsmasq-base curl openssl prometheus prometheus-alertmanager debootstrap systemd-container openssh-client openssh-server"
 missing=
 for package in $packages; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

@@ -14,6 +14,7 @@ from typing import Final
 
 from ctlctl_lab.build import WorldPlan
 from ctlctl_lab.dirs import SOCKET_NAME, LabError
+from ctlctl_lab.model import Node
 from ctlctl_lab.scenarios import SCENARIOS, apply_scenario
 from ctlctl_lab.switches import SWITCHES, shown, turn_off, turn_on
 from ctlctl_lab.world import World
@@ -72,7 +73,7 @@ class Operator:
         with cluster.lock:
             mode = "mixed mode" if cluster.security_mode else "non-secure"
             counts = ", ".join(f"{count} {status}" for status, count in sorted(self._world.counts().items()))
-            nodes = [f"{node.name}  {node.address}  {'up' if node.up else 'down'}" for node in cluster.nodes.values()]
+            nodes = [line for node in cluster.nodes.values() for line in _told(node)]
             faults = [(switch.name, shown(self._world, switch)) for switch in SWITCHES.values()]
         lines = [f"{cluster.name}  CUCM {cluster.version} · {mode} · scenario {self._world.scenario}", *nodes]
         return [*lines, f"phones  {counts}", *(f"fault {name}  {value}" for name, value in faults if value)]
@@ -157,6 +158,15 @@ class Operator:
             raise LabError(f"no node {name!r} to be switched {state!r}")
         (self._world.node_up if state == "up" else self._world.node_down)(name)
         return [f"{name} is {state}"]
+
+
+def _told(node: Node) -> Iterator[str]:
+    """Give what is to be said of a node: that it is there, and what of it is not as it should be."""
+    yield f"{node.name}  {node.address}  {'up' if node.up else 'down'}"
+    if node.stopped:
+        yield f"  stopped: {', '.join(sorted(node.stopped))}"
+    for service, unit in sorted(node.held):
+        yield f"  {service} presents the {unit} certificate from before its renewal, until it is restarted"
 
 
 @contextmanager

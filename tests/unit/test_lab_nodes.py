@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from ctlctl_lab.build import PLATFORM_OWNER, PLATFORM_READER
+from ctlctl_lab.control import Operator
 from ctlctl_lab.dirs import LabError
 from ctlctl_lab.lockout import LOCK_SECONDS
 from ctlctl_lab.model import (
@@ -23,7 +24,7 @@ from ctlctl_lab.model import (
 from ctlctl_lab.nodestate import backups, own_certificates, service_states
 from ctlctl_lab.switches import turn_off, turn_on
 from ctlctl_lab.world import World
-from support.labworld import DAY, Factory, asks_tvs, is_secure, lab_world, pass_time, phones_where, settle
+from support.labworld import DAY, SMALL, Factory, asks_tvs, is_secure, lab_world, pass_time, phones_where, settle
 
 
 @pytest.fixture
@@ -207,3 +208,27 @@ def test_backups(world: World) -> None:
 def test_a_switch_refuses_what_makes_no_sense(name: str, value: str, complaint: str, world: World) -> None:
     with pytest.raises(LabError, match=complaint):
         turn_on(world, name, value)
+
+
+def test_an_operator_is_told_what_is_stopped_and_what_presents_an_old_certificate(world: World) -> None:
+    operator = Operator(world, SMALL)
+
+    def ask(do: str, **words: str) -> str:
+        answer = operator.answer({"do": do, **words})
+        said = answer.get("said", [answer.get("error", "")])
+        assert isinstance(said, list)
+        return "\n".join(said)
+
+    assert "on the old one" not in ask("renew", unit="tomcat", node="lab-sub1")
+    assert "goes on with the old one" in ask("renew", unit="tomcat", node="lab-sub1", restart="no")
+    assert "Cisco Tomcat presents the tomcat certificate from before" in ask("status")
+    assert (
+        ask("service", what="restart", node="lab-sub1", service="Cisco Tomcat") == "Cisco Tomcat is started on lab-sub1"
+    )
+    assert "Cisco Tomcat presents" not in ask("status")
+    assert ask("service", what="stop", node="lab-sub1", service="Cisco Tftp") == "Cisco Tftp is stopped on lab-sub1"
+    assert "stopped: Cisco Tftp" in ask("status")
+    turn_on(world, "service-stuck", "lab-sub1:Cisco Tftp")
+    assert "does not come back" in ask("service", what="start", node="lab-sub1", service="Cisco Tftp")
+    assert "no service 'x'" in ask("service", what="restart", node="lab-sub1", service="x")
+    assert "no service" in ask("service", what="restart", node="lab-sub9", service="Cisco Tftp")

@@ -59,7 +59,9 @@ def serve_ssh(sock: socket.socket, world: "World", node: str) -> None:
         world: the cluster.
         node: name of the node that was connected to.
     """
-    transport = Transport(sock)
+    # paramiko closes its socket with what the peer sent still unread, which takes away what the peer has not read: this
+    # connection's own end waits until the peer has.
+    transport = Transport(sock.dup())
     transport.set_log_channel(_LOG)
     with world.cluster.lock:
         old = world.cluster.major <= OLD_RELEASE
@@ -79,7 +81,20 @@ def serve_ssh(sock: socket.socket, world: "World", node: str) -> None:
             transport.start_server(server=door)
             _serve(transport, door, world, node)
     finally:
+        dropped = node in faults.ssh_drop
         transport.close()
+        if not dropped:
+            _see_out(sock)
+
+
+def _see_out(sock: socket.socket) -> None:
+    """Let the peer read what was sent, for a little while."""
+    until = time.monotonic() + _GOODBYE_SECONDS
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)
+        sock.settimeout(_GOODBYE_SECONDS)
+        while sock.recv(_RECEIVE_BYTES) and time.monotonic() < until:
+            pass
 
 
 def _serve(transport: Transport, door: "_Door", world: "World", node: str) -> None:
@@ -96,9 +111,6 @@ def _serve(transport: Transport, door: "_Door", world: "World", node: str) -> No
     run_session(Console(terminal, world, node, account))
     channel.send_exit_status(0)
     channel.close()
-    until = time.monotonic() + _GOODBYE_SECONDS
-    while transport.is_active() and time.monotonic() < until:
-        time.sleep(_LOOK_SECONDS / 10)
 
 
 class _Door(ServerInterface):
