@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import md5, sha256
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,18 @@ from hypothesis.strategies import SearchStrategy
 
 from ctlctl.assess.assessment import assess
 from ctlctl.assess.model import CredentialState, FindingSeverity, Policy
+from ctlctl.inventory.nodevalues import (
+    BackupFact,
+    NodeState,
+    NtpFact,
+    PhonePage,
+    ReplicationFact,
+    ServiceFact,
+    ShownList,
+    StaleLsc,
+    StoreCertificate,
+    TvsAnswer,
+)
 from ctlctl.inventory.values import (
     CapfProfileFact,
     ClusterFacts,
@@ -110,7 +124,9 @@ looks = st.none() | st.builds(
     issuer_sha256=st.sampled_from([None, "ab" * 32]),
     not_after=maybe_instants,
 )
-phones = st.builds(Phone, configs, instants, instants, instants, registrations, looks)
+hashes = st.sampled_from([None, "", "ab" * 16, md5(LISTS[1], usedforsecurity=False).hexdigest()])
+pages = st.none() | st.builds(PhonePage, instants, st.none(), hashes, hashes)
+phones = st.builds(Phone, configs, instants, instants, instants, registrations, looks, page=pages)
 versions = st.none() | st.builds(ListVersion, _damaged(LISTS), words, instants, instants)
 certificates = st.builds(
     SeenCertificate,
@@ -122,6 +138,71 @@ certificates = st.builds(
     _damaged(DERS),
     instants,
     instants,
+)
+node_sources = st.sampled_from([Source.CONTROL_CENTER, Source.CERTIFICATE_API, Source.PLATFORM_CLI, Source.TVS])
+units = st.sampled_from(["CallManager", "tomcat", "TVS", "CAPF", "ITLRecovery", "CAPF-trust", "tomcat-ECDSA", "", "?"])
+prints = st.sampled_from([sha256(der).hexdigest() for der in DERS] + ["", "?"])
+node_parts: SearchStrategy[dict[str, list[Any]]] = st.fixed_dictionaries(
+    {
+        "node_states": st.lists(
+            st.builds(NodeState, node_sources, nodes, maybe_instants, faults, instants), max_size=5
+        ),
+        "services": st.lists(
+            st.builds(
+                ServiceFact,
+                node_sources,
+                nodes,
+                st.sampled_from(["Cisco CallManager", "cisco tftp", "Cisco Tomcat", "Cisco DRF Master", "?"]),
+                st.sampled_from(["Started", "STOPPED", "Starting", "Unknown", ""]),
+                st.none() | st.booleans(),
+                maybe_instants,
+                instants,
+            ),
+            max_size=5,
+        ),
+        "stores": st.lists(
+            st.builds(
+                StoreCertificate,
+                st.sampled_from([Source.CERTIFICATE_API, Source.PLATFORM_CLI]),
+                nodes,
+                units,
+                st.sampled_from(["own", "trust"]),
+                words,
+                _damaged(DERS) | st.just(b""),
+                instants,
+                instants,
+            ),
+            max_size=6,
+        ),
+        "replication": st.lists(
+            st.builds(
+                ReplicationFact, nodes, nodes, st.none() | st.integers(), words, st.none() | st.integers(), instants
+            ),
+            max_size=4,
+        ),
+        "ntp": st.lists(
+            st.builds(
+                NtpFact, nodes, st.none() | st.booleans(), st.none() | st.integers(), st.none() | st.floats(), instants
+            ),
+            max_size=3,
+        ),
+        "backups": st.lists(st.builds(BackupFact, nodes, maybe_instants, words, instants), max_size=2),
+        "shown_lists": st.lists(
+            st.builds(
+                ShownList,
+                nodes,
+                st.sampled_from(["ctl", "itl"]),
+                st.sampled_from(["", "ab" * 16]),
+                words,
+                st.integers(),
+                st.none() | st.booleans(),
+                instants,
+            ),
+            max_size=3,
+        ),
+        "stale_lscs": st.lists(st.builds(StaleLsc, nodes, words, instants), max_size=2),
+        "tvs_answers": st.lists(st.builds(TvsAnswer, nodes, prints, st.booleans(), st.just(()), instants), max_size=5),
+    }
 )
 states = st.builds(SourceState, st.just(Source.AXL), maybe_instants, maybe_instants, faults, maybe_instants)
 snapshots = st.builds(
@@ -176,9 +257,12 @@ snapshots = st.builds(
 )
 
 
-@given(snapshots, instants, st.sampled_from([POLICY, Policy(), replace(POLICY, lab=True, phones_per_night=0)]))
+@given(
+    snapshots, node_parts, instants, st.sampled_from([POLICY, Policy(), replace(POLICY, lab=True, phones_per_night=0)])
+)
 @settings(max_examples=300, deadline=None)
-def test_any_snapshot_can_be_judged(snapshot: Snapshot, now: int, policy: Policy) -> None:
+def test_any_snapshot_can_be_judged(bare: Snapshot, parts: dict[str, list[Any]], now: int, policy: Policy) -> None:
+    snapshot = replace(bare, **{name: tuple(values) for name, values in parts.items()})
     got = assess(snapshot, policy, now)
     assert got == assess(snapshot, policy, now)
     numbers = got.numbers
@@ -199,7 +283,7 @@ def test_any_snapshot_can_be_judged(snapshot: Snapshot, now: int, policy: Policy
     ranks = [list(FindingSeverity).index(finding.severity) for finding in got.findings]
     assert ranks == sorted(ranks)
     for finding in got.findings:
-        json.dumps(dict(finding.evidence))
+        json.dumps(dict(finding.evidence), allow_nan=False)
         assert finding.summary
         assert finding.so_what
         assert finding.do

@@ -29,6 +29,7 @@ from ctlctl_lab.phones import presented
 from ctlctl_lab.services import PORTS
 from ctlctl_lab.soap.certdb import known_certificates
 from ctlctl_lab.world import World
+from support.nodesnapshots import node_parts, page_of
 
 SILENT = Fault("unreachable", "connection refused", "Check that the node is up")
 BUSY = Fault("throttled", "Exceeded allowed rate", "Try again later")
@@ -41,12 +42,13 @@ def policy_of(world: World, **changes: object) -> Policy:
     return replace(made, **changes)  # type: ignore[arg-type]  # the test names fields of the class
 
 
-def snapshot_of(world: World, *, probes: bool = False, before: Snapshot | None = None) -> Snapshot:
+def snapshot_of(world: World, *, probes: bool = False, nodes: bool = False, before: Snapshot | None = None) -> Snapshot:
     """Return what one round of collecting shows.
 
     Args:
         world: the world.
         probes: whether phones' web servers are looked at.
+        nodes: whether nodes are asked about themselves, and phones' pages are read.
         before: an earlier round, from which the versions of lists are known.
     """
     cluster, now = world.cluster, int(world.now())
@@ -74,6 +76,7 @@ def snapshot_of(world: World, *, probes: bool = False, before: Snapshot | None =
         for source in (Source.AXL, Source.RIS):
             states[source] = SourceState(source, None, now, SILENT, now)
     trusted = {each.identity.fingerprint.hex() for each in known}
+    more = node_parts(world) if nodes else {}
     return Snapshot(
         cluster=cluster.name,
         facts=ClusterFacts(cluster.version, "14.0", cluster.security_mode, lsc_columns=True, throttled=int(throttled)),
@@ -83,7 +86,9 @@ def snapshot_of(world: World, *, probes: bool = False, before: Snapshot | None =
             NodeFact(node.name, node.usage, "CUCM Voice/Video", frozenset(node.services))
             for node in cluster.nodes.values()
         ),
-        phones=tuple(_phone(world, phone, now, trusted, probes=probes) for phone in cluster.phones.values()),
+        phones=tuple(
+            _phone(world, phone, now, trusted, probes=probes, pages=nodes) for phone in cluster.phones.values()
+        ),
         retired=0,
         lists=tuple(
             _served(world, node, kind, now, before)
@@ -101,6 +106,7 @@ def snapshot_of(world: World, *, probes: bool = False, before: Snapshot | None =
             )
             for each in profiles.values()
         ),
+        **more,
     )
 
 
@@ -136,7 +142,7 @@ def version(data: bytes, first_seen: int, last_seen: int) -> ListVersion:
     return ListVersion(data, sha256(data).hexdigest(), first_seen, last_seen)
 
 
-def _phone(world: World, phone: LabPhone, now: int, trusted: set[str], *, probes: bool) -> Phone:
+def _phone(world: World, phone: LabPhone, now: int, trusted: set[str], *, probes: bool, pages: bool) -> Phone:
     profile = world.cluster.profiles[phone.profile]
     config = PhoneConfig(
         pkid=phone.pkid,
@@ -168,7 +174,8 @@ def _phone(world: World, phone: LabPhone, now: int, trusted: set[str], *, probes
     if probes and phone.httpd and phone.status == REGISTERED:
         shown = phone.credential
         probe = PhoneProbe(now, "tls") if shown is None else _probe(phone, shown, now, trusted)
-    return Phone(config, now, now, now, registration, probe)
+    page = page_of(phone, now) if pages and phone.httpd and phone.status == REGISTERED else None
+    return Phone(config, now, now, now, registration, probe, page=page)
 
 
 def _probe(phone: LabPhone, shown: Credential, now: int, trusted: set[str]) -> PhoneProbe:

@@ -13,15 +13,17 @@ from support.snapshots import policy_of, snapshot_of
 
 BROKEN_ITL = ("critical list-continuity-broken lab-pub/itl", "critical list-continuity-broken lab-sub1/itl")
 BROKEN_CTL = ("critical list-continuity-broken lab-pub/ctl", "critical list-continuity-broken lab-sub1/ctl")
+BEHIND = ("info phone-list-old itl",)
 LSCS = ("critical lsc-expiring", "critical lsc-expired", "warning lsc-cliff")
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a situation raises: always, only with looks at phones, and only where it was seen healthy before."""
+    """What a situation raises: always, only with looks at phones, with what nodes say, where it was healthy before."""
 
     always: tuple[str, ...] = ()
     probed: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
     seen_before: tuple[str, ...] = ()
 
 
@@ -30,8 +32,10 @@ TABLE = {
     "non-secure": Expected(seen_before=("info list-not-taken itl",)),
     "mic-only": Expected(("warning phones-mic-suspected",), probed=("warning phones-on-mic",)),
     "lsc-cliff": Expected(LSCS),
-    "stale-ctl": Expected(("critical stale-ctl",), seen_before=("info list-not-taken itl",)),
-    "anchors-together": Expected(("critical stale-ctl",), seen_before=(*BROKEN_ITL, "info list-not-taken itl")),
+    "stale-ctl": Expected(("critical stale-ctl",), nodes=BEHIND, seen_before=("info list-not-taken itl",)),
+    "anchors-together": Expected(
+        ("critical stale-ctl",), nodes=BEHIND, seen_before=(*BROKEN_ITL, "info list-not-taken itl")
+    ),
     "locked-out": Expected(
         ("critical phones-unregistered",),
         seen_before=(*BROKEN_ITL, *BROKEN_CTL, "info list-not-taken ctl", "info list-not-taken itl"),
@@ -45,6 +49,12 @@ TABLE = {
             "info list-not-taken ctl",
         ),
     ),
+    "renewed-not-restarted": Expected(
+        tuple(f"warning renewed-not-restarted {node}/tomcat" for node in ("lab-pub", "lab-sub1", "lab-sub2"))
+    ),
+    "replication-broken": Expected(nodes=("warning replication-broken lab-sub2",)),
+    "backup-old": Expected(nodes=("warning backup-old",)),
+    "tvs-missing": Expected(nodes=("critical tvs-unaware lab-sub2",)),
     "throttled": Expected(("info cluster-busy",)),
     "node-down": Expected(("warning port-silent lab-sub2",)),
 }
@@ -55,15 +65,20 @@ def test_the_table_has_every_scenario() -> None:
 
 
 @pytest.mark.parametrize("seen_before", [False, True], ids=["first", "seen-before"])
-@pytest.mark.parametrize("probes", [False, True], ids=["axl", "probed"])
+@pytest.mark.parametrize(
+    ("probes", "nodes"), [(False, False), (True, False), (True, True)], ids=["axl", "probed", "all"]
+)
 @pytest.mark.parametrize("plan", [SMALL, OLD_RELEASE], ids=["14", "11.5"])
 @pytest.mark.parametrize("name", list(SCENARIOS))
-def test_a_scenario(tmp_path_factory: Factory, name: str, plan: WorldPlan, probes: bool, seen_before: bool) -> None:
-    before = snapshot_of(lab_world(tmp_path_factory, plan), probes=probes) if seen_before else None
+def test_a_scenario(
+    tmp_path_factory: Factory, name: str, plan: WorldPlan, probes: bool, nodes: bool, seen_before: bool
+) -> None:
+    before = snapshot_of(lab_world(tmp_path_factory, plan), probes=probes, nodes=nodes) if seen_before else None
     world = lab_world(tmp_path_factory, plan, name)
-    assessment = assess(snapshot_of(world, probes=probes, before=before), policy_of(world), BORN)
+    assessment = assess(snapshot_of(world, probes=probes, nodes=nodes, before=before), policy_of(world), BORN)
     expected = TABLE[name]
     wanted = {*expected.always, *(expected.probed if probes else ()), *(expected.seen_before if seen_before else ())}
+    wanted |= {*(expected.nodes if nodes else ())}
     got = {f"{one.severity} {one.code} {one.subject}".rstrip() for one in assessment.findings}
     assert got == wanted
     assert len(assessment.findings) == len(wanted)
@@ -78,9 +93,9 @@ def test_a_healthy_lab_looks_healthy(tmp_path_factory: Factory, probes: bool) ->
     states = {view.credential.state for view in assessment.phones}
     assert states == {CredentialState.LSC, CredentialState.NONE} | ({CredentialState.MIC} if probes else set())
     identities = [view for view in assessment.certificates if view.store == "identity"]
-    assert {view.unit for view in identities} == {"tomcat", "CallManager", "TVS", "CAPF", "ITLRecovery"}
+    assert {view.unit for view in identities} == {"tomcat", "ipsec", "CallManager", "TVS", "CAPF", "ITLRecovery"}
     assert all(view.served is not False for view in assessment.certificates)
-    assert {view.served for view in identities if view.unit != "ITLRecovery"} == {True}
+    assert {view.served for view in identities if view.unit not in {"ITLRecovery", "ipsec"}} == {True}
 
 
 def test_advice_never_makes_a_lock_out_worse(tmp_path_factory: Factory) -> None:

@@ -325,8 +325,8 @@ def report_phones_behind(tally: Tally, policy: Policy, now: int, findings: Findi
         since = tally.newest_known(kind)
         if since is None or not group.count:
             continue
-        strange = group.count - group.words[Held.OLDER.value]
-        late = strange > 0 or now - since > policy.list_taken_within
+        # A list that nobody saw served may be one from before anybody looked; none at all is never right.
+        late = group.words[Held.NONE.value] > 0 or now - since > policy.list_taken_within
         said = "; ".join(f"{number:,} {_HELD.get(word, word)}" for word, number in group.words.most_common())
         findings.add(
             ClusterCode.PHONE_LIST_OLD,

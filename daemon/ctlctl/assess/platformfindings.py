@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Final
 
 from ctlctl.assess.answers import Answers
@@ -121,10 +122,12 @@ class PlatformRules:
         strayed = fact.stratum is not None and fact.stratum >= _NO_STRATUM
         if fact.synchronised is not None:
             self._numbers.clocks[node] = fact.synchronised and not strayed
-        far = fact.offset_ms is not None and abs(fact.offset_ms) >= _FAR_OFF_MS
+        # A console may print anything; what is no number tells nothing.
+        off = fact.offset_ms if fact.offset_ms is not None and isfinite(fact.offset_ms) else None
+        far = off is not None and abs(off) >= _FAR_OFF_MS
         if fact.synchronised and not strayed and not far:
             return
-        seconds = 0.0 if fact.offset_ms is None else abs(fact.offset_ms) / 1000
+        seconds = 0.0 if off is None else abs(off) / 1000
         offset = f"; it is {seconds:,.1f} s off" if far else ""
         if fact.synchronised is None and not strayed and not far:
             severity, what = FindingSeverity.UNKNOWN, f"Whether the clock of {node} is synchronised is not told"
@@ -144,7 +147,7 @@ class PlatformRules:
             evidence={
                 "synchronised": fact.synchronised,
                 "stratum": fact.stratum,
-                "offset_ms": fact.offset_ms,
+                "offset_ms": off,
                 "since": fact.since,
             },
         )
