@@ -68,8 +68,9 @@ def cluster_text(name: str, cluster: ClusterSettings, folder: Path) -> str:
     """
     prefix = f"clusters.{name}"
     lines = [f"[{prefix}]", *_keys(cluster, folder)]
-    for title, table in (("axl", cluster.axl), ("ris", cluster.ris), ("phones", cluster.phones)):
-        keys = list(_keys(table, folder))
+    for title in type(cluster).model_fields:
+        table = getattr(cluster, title)
+        keys = list(_keys(table, folder)) if isinstance(table, BaseModel) else []
         if keys:
             lines += ["", f"[{prefix}.{title}]", *keys]
     for node in cluster.nodes:

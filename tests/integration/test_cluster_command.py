@@ -26,6 +26,7 @@ from ctlctl_config import ClusterSettings, SettingsError, load_settings
 from support.command import ctlctl
 from support.lists import PUB, STRANGER
 from support.smallcluster import LAB_TOMCAT, TOMCAT, FakeView, NodePlan, node_running, pin_of
+from support.sshservers import host_key, ssh_server
 from support.tlsservers import free_port, serving_at, write_certificate
 
 PASSWORD = "correct horse"  # noqa: S105 - of nobody
@@ -149,7 +150,7 @@ class TestAdding:
     def test_the_node_is_as_it_was_found(self, bench: Bench) -> None:
         (node,) = bench.add().nodes
         assert (node.name, node.host, node.tftp, node.tls_pin) == ("pub", "127.0.0.1", True, pin_of(TOMCAT))
-        assert node.ports.model_dump() == dict(bench.ports)
+        assert node.ports.model_dump() == {"ssh": 22, **bench.ports}
 
     def test_a_service_that_is_not_activated_is_left_out(self, tmp_path: Path, stack: ExitStack) -> None:
         bench = make(tmp_path, stack, NodePlan(closed={"capf", "tvs"}))
@@ -164,6 +165,56 @@ class TestAdding:
         (node,) = bench.add().nodes
         assert not node.tftp
         assert (node.ports.http, node.ports.https, node.ports.sip) == (6970, 6971, bench.ports["sip"])
+
+    def test_a_platform_account_and_host_keys_that_are_confirmed(self, bench: Bench, stack: ExitStack) -> None:
+        server = stack.enter_context(ssh_server())
+        bench.ports = {**bench.ports, "ssh": server.port}
+        cluster = bench.add(platform_user="ctlctl-os")
+        assert bench.person.asked[-3:] == ["--platform-password-file", "--host-key with the fingerprint", "--yes"]
+        assert f"presents the SSH host key ecdsa-sha2-nistp256 {host_key().fingerprint}" in "\n".join(bench.person.told)
+        assert cluster.platform is not None
+        assert cluster.platform.username == "ctlctl-os"
+        file = bench.path.parent / "secrets" / "hq-platform.password"
+        assert cluster.platform.password_file == file
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert [(node.ssh_host_key, node.ports.ssh) for node in cluster.nodes] == [
+            (host_key().fingerprint, server.port)
+        ]
+        # Nobody logged in for that.
+        assert server.answers == []
+
+    @pytest.mark.parametrize("known", [True, False])
+    def test_host_keys_without_a_person(self, bench: Bench, stack: ExitStack, known: bool) -> None:
+        server = stack.enter_context(ssh_server())
+        bench.ports = {**bench.ports, "ssh": server.port}
+        secret = bench.folder / "secret"
+        secret.write_text(PASSWORD)
+        secret.chmod(0o600)
+        cluster = bench.add(
+            platform_user="ctlctl-os",
+            platform_password_file=str(secret),
+            host_keys=frozenset({host_key().fingerprint} if known else ()),
+            pins=frozenset({pin_of(TOMCAT)}),
+            assume_yes=True,
+        )
+        assert bench.person.asked == ["--password-file"]
+        assert cluster.platform is not None
+        assert cluster.platform.password_file == secret
+        assert [node.ssh_host_key for node in cluster.nodes] == [host_key().fingerprint if known else None]
+        assert ("nobody vouches for its SSH host key" in "\n".join(bench.person.told)) is not known
+
+    def test_a_node_without_ssh_is_added_without_a_key(self, bench: Bench) -> None:
+        bench.ports = {**bench.ports, "ssh": free_port()}
+        cluster = bench.add(platform_user="ctlctl-os")
+        assert [node.ssh_host_key for node in cluster.nodes] == [None]
+        assert "pub: no SSH host key, so none is pinned" in "\n".join(bench.person.told)
+
+    def test_no_password_stays_where_the_settings_are_not_written(self, bench: Bench) -> None:
+        bench.ports = {**bench.ports, "ssh": 0}
+        bench.person.yes = False
+        with pytest.raises(AddError):
+            bench.add(platform_user="ctlctl-os", pins=frozenset({pin_of(TOMCAT)}))
+        assert not list(bench.folder.rglob("*.password"))
 
     def test_a_second_cluster_leaves_the_first_alone(self, bench: Bench) -> None:
         bench.add()

@@ -16,7 +16,7 @@ _OUTPUT = click.option(
     help="Text for a person, or JSON for a program.",
 )
 #: Names of a node's ports, as the settings have them.
-_PORTS = ("tftp", "http", "https", "https_fqdn", "tomcat", "sip", "sccp", "tvs", "capf", "phones")
+_PORTS = ("tftp", "http", "https", "https_fqdn", "tomcat", "sip", "sccp", "tvs", "capf", "ssh", "phones")
 
 
 def _pairs(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -55,6 +55,16 @@ def _pins(context: click.Context, parameter: click.Parameter, words: tuple[str, 
             raise click.BadParameter(problem, context, parameter)
         pins.append(pin.hex(":").upper())
     return tuple(pins)
+
+
+def _host_keys(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Take fingerprints as ssh-keygen -l prints them."""
+    from ctlctl_config.base import check_host_key  # noqa: PLC0415 - help and completion need no pydantic
+
+    try:
+        return tuple(map(check_host_key, words))
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
 
 
 @click.group()
@@ -119,6 +129,16 @@ def doctor(context: click.Context, settings: SettingsFile, name: str, output: st
     help=f"A port that is not CUCM's own. NAME is {', '.join(_PORTS)}. Repeatable.",
 )
 @click.option("--timezone", metavar="ZONE", help="Time zone of the cluster, such as Europe/Berlin.")
+@click.option("--platform-user", metavar="USER", help="OS administrator, for the platform CLI and the certificate API.")
+@click.option("--platform-password-file", metavar="FILE", help="File with its password, mode 0600; or you are asked.")
+@click.option(
+    "--host-key",
+    "host_keys",
+    multiple=True,
+    callback=_host_keys,
+    metavar="SHA256:…",
+    help="Fingerprint of an SSH host key that you have compared. Repeatable: one for each node.",
+)
 @click.option("--lab", is_flag=True, help="The cluster is a lab's: its certificates count here, and only here.")
 @click.option("--yes", is_flag=True, help="Do not ask, except who a server is: that takes --pin.")
 @pass_settings_file

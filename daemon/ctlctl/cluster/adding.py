@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ctlctl.cluster.dialogue import Dialogue
+from ctlctl.cluster.hostkeys import HostKeys, with_host_keys
 from ctlctl.cluster.labcheck import is_lab_der
 from ctlctl.cluster.nodeports import Found, look_at_nodes, node_table
 from ctlctl.cluster.roles import READER_ROLES, WHERE
@@ -71,6 +72,9 @@ class Given:
         timezone: the cluster's.
         lab: whether it is a lab's cluster.
         assume_yes: answer yes to every question but who a server is.
+        platform_user: OS administrator for the platform CLI and the certificate API; None for none.
+        platform_password_file: file with its password, mode 0600.
+        host_keys: fingerprints, "SHA256:…", of SSH host keys that are right.
     """
 
     name: str
@@ -85,6 +89,9 @@ class Given:
     timezone: str | None = None
     lab: bool = False
     assume_yes: bool = False
+    platform_user: str | None = None
+    platform_password_file: str | None = None
+    host_keys: frozenset[str] = frozenset()
 
 
 def add_cluster(path: Path, given: Given, dialogue: Dialogue, open_view: OpenView) -> None:
@@ -113,7 +120,9 @@ def add_cluster(path: Path, given: Given, dialogue: Dialogue, open_view: OpenVie
     for line in _roles():
         dialogue.tell(line)
     username = given.username or dialogue.ask("Application user", "--username")
-    password, file, is_new = _password(path, given, username, dialogue)
+    wanted = _Password(username, given.password_file, "axl", "--password-file")
+    password, file, is_new = _password(path, given, wanted, dialogue)
+    secrets = {file: password} if is_new else {}
     axl = {
         "host": host,
         "port": given.port,
@@ -124,10 +133,16 @@ def add_cluster(path: Path, given: Given, dialogue: Dialogue, open_view: OpenVie
     cluster = make_cluster(path, given.name, {**table, "axl": axl})
     nodes = _explore(given, cluster, password, dialogue, open_view)
     table |= {"axl": axl, "nodes": nodes, "phones": {"https_port": given.phone_port}}
+    if given.platform_user is not None:
+        wanted = _Password(given.platform_user, given.platform_password_file, "platform", "--platform-password-file")
+        password, file, is_new = _password(path, given, wanted, dialogue)
+        secrets |= {file: password} if is_new else {}
+        table["platform"] = {"username": given.platform_user, "password_file": str(file)}
+        table["nodes"] = with_host_keys(given.name, nodes, HostKeys(given.host_keys, given.assume_yes), dialogue)
     cluster = make_cluster(path, given.name, table)
     if not given.assume_yes and not dialogue.confirm(f"Write cluster {given.name} to {path}?", "--yes"):
         raise AddError("not written: you said no", REFUSED)
-    _write(path, given.name, cluster, password if is_new else None, file)
+    _write(path, given.name, cluster, secrets)
     dialogue.tell(f"{path}: cluster {given.name} added; now see what works: ctlctl cluster doctor {given.name}")
 
 
@@ -179,18 +194,28 @@ def _roles() -> list[str]:
     return [f"The application user needs these roles and no more ({WHERE}):", *rows]
 
 
-def _password(path: Path, given: Given, username: str, dialogue: Dialogue) -> tuple[Secret, Path, bool]:
+@dataclass(frozen=True, slots=True)
+class _Password:
+    """A password that is wanted: whose, in which file if it is there already, and what would have said so."""
+
+    username: str
+    file: str | None
+    kind: str
+    option: str
+
+
+def _password(path: Path, given: Given, wanted: _Password, dialogue: Dialogue) -> tuple[Secret, Path, bool]:
     """Return the password, the file that holds or will hold it, and whether that is still to be written."""
-    if given.password_file is not None:
-        file = Path(given.password_file).absolute()
+    if wanted.file is not None:
+        file = Path(wanted.file).absolute()
         try:
             return Secret(read_secret_file(file).get_secret_value()), file, False
         except SecretError as error:
             raise AddError(str(error)) from None
-    file = Path(os.path.realpath(path)).parent / "secrets" / f"{given.name}-axl.password"
+    file = Path(os.path.realpath(path)).parent / "secrets" / f"{given.name}-{wanted.kind}.password"
     if file.exists():
-        raise AddError(f"{file} is there already: give --password-file {file} to use it, or remove it", REFUSED)
-    password = dialogue.ask_secret(f"Password of {username}", "--password-file")
+        raise AddError(f"{file} is there already: give {wanted.option} {file} to use it, or remove it", REFUSED)
+    password = dialogue.ask_secret(f"Password of {wanted.username}", wanted.option)
     if not password or not password.isprintable():
         raise UsageError("a password is one line of printable characters, not empty")
     return Secret(password), file, True
@@ -281,13 +306,16 @@ def _node_pin(
     return presented.fingerprint if confirmed else None
 
 
-def _write(path: Path, name: str, cluster: ClusterSettings, password: Secret | None, file: Path) -> None:
-    if password is not None:
-        write_secret_file(file, password.reveal())
+def _write(path: Path, name: str, cluster: ClusterSettings, secrets: Mapping[Path, Secret]) -> None:
+    """Write the passwords, then the settings; without the settings no password stays."""
+    written: list[Path] = []
     try:
+        for file, password in secrets.items():
+            write_secret_file(file, password.reveal())
+            written.append(file)
         write_cluster(path, name, cluster)
     except (SettingsError, OSError):
-        if password is not None:
+        for file in written:
             file.unlink(missing_ok=True)
         raise
 

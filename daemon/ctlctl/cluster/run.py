@@ -139,4 +139,7 @@ def _given(words: Mapping[str, Any]) -> "Given":
         timezone=words["timezone"],
         lab=words["lab"],
         assume_yes=words["yes"],
+        platform_user=words["platform_user"],
+        platform_password_file=words["platform_password_file"],
+        host_keys=frozenset(words["host_keys"]),
     )
