@@ -22,7 +22,7 @@ from ctlctl_lab.phonemodels import MicCa
 from ctlctl_lab.run import RunningLab
 from ctlctl_lab.services import PORTS
 from ctlctl_lab.switches import SWITCHES, turn_off, turn_on
-from support.programs import require_program
+from support.programs import curl, require_program
 from support.runninglab import small_lab
 
 SHORT = FetchLimits(deadline_seconds=1.5)
@@ -83,17 +83,6 @@ def fingerprint_by_openssl(host: str, port: int, *words: str) -> str:
     found = re.search(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", shown.stdout, re.DOTALL)
     assert found, shown.stderr
     return sha256(ssl.PEM_cert_to_DER_cert(found[0].decode() + "\n")).hexdigest()
-
-
-def curl(*words: str, code: int = 0) -> bytes:
-    done = subprocess.run(
-        [require_program("curl", "curl"), "--silent", "--show-error", "--max-time", "20", "--noproxy", "*", *words],
-        capture_output=True,
-        check=False,
-        timeout=30,
-    )
-    assert done.returncode == code, done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("name", [name for name, port in PORTS.items() if port.unit is not None])

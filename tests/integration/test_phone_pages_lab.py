@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hashlib import sha1
 
 import pytest
+from lxml import etree, html
 
 from ctlctl.connectors.phone_web import PhoneWebError, PhoneWebSettings, visit
 from ctlctl.inventory.collect_pages import read_pages
@@ -19,6 +20,7 @@ from ctlctl_lab.model import CALLMANAGER, TVS, Phone
 from ctlctl_lab.phonepage import Form, form_of, serial_number
 from ctlctl_lab.run import RunningLab
 from ctlctl_lab.trustheld import HeldList
+from support.programs import curl
 from support.runninglab import small_lab
 
 AT = 1_795_440_000
@@ -107,6 +109,30 @@ class TestPages:
         settings = PhoneWebSettings("lab", lab.phones_http_port, lab.phones_port)
         with pytest.raises(PhoneWebError, match=rf"those of {other.name}, not of {one.name}.*DHCP"):
             visit(one.name, other.address, settings)
+
+    def test_others_read_the_pages_too(self, lab: RunningLab) -> None:
+        """The XML is XML to a parser that forgives nothing, and curl needs no options for the plain pages."""
+        seen = set()
+        for phone in lab.world.cluster.phones.values():
+            if not phone.httpd or phone.kind.short == "CP-8832" or phone.model in seen:
+                continue
+            seen.add(phone.model)
+            address = f"http://{phone.address}:{lab.phones_http_port}"
+            page = etree.fromstring(curl(f"{address}/DeviceInformationX"))
+            assert (page.tag, page.findtext("HostName")) == ("DeviceInformation", phone.name)
+            assert page.findtext("serialNumber") == serial_number(phone)
+            shown = html.fromstring(curl(f"{address}/"))
+            cells = [[cell.text_content() for cell in row.iter("td", "TD")] for row in shown.iter("tr")]
+            said = {row[0]: row[-1] for row in cells}
+            assert said["CTL File"] == ("Not Installed" if phone.ctl is None else phone.ctl.md5)
+        assert len(seen) >= 7
+
+    def test_https_only_phones_point_there(self, lab: RunningLab) -> None:
+        phone = next(one for one in lab.world.cluster.phones.values() if one.httpd and one.kind.short == "CP-8832")
+        address = f"http://{phone.address}:{lab.phones_http_port}/DeviceInformationX"
+        head = curl("--head", address).decode()
+        assert head.startswith("HTTP/1.1 301")
+        assert f"location: https://{phone.address}/DeviceInformationX" in head
 
     def test_local_menus(self, lab: RunningLab, monkeypatch: pytest.MonkeyPatch) -> None:
         """No phone of the lab is a 6900 by itself; one that becomes one is read like all others."""

@@ -112,6 +112,25 @@ class TestPages:
         found = visit(NAME, "127.0.0.1", settings(port))
         assert (found.ctl_hash, found.itl_hash, found.load) == (None, None, FACTS.load)
 
+    def test_the_network_page_may_have_a_name_that_dhcp_gave(self, stack: ExitStack) -> None:
+        network = NETWORK.replace("<CTLFile>", "<HostName>desk-17</HostName><CTLFile>")
+        port = stack.enter_context(http_server(phone({**GOOD, "/NetworkConfigurationX": network.encode()})))
+        assert visit(NAME, "127.0.0.1", settings(port)) == FACTS
+
+    @pytest.mark.parametrize(("said", "expected"), [(NAME, None), ("SEP0A0B0C0D0E0F", ConnectorFault.WRONG_DEVICE)])
+    def test_only_the_network_page_says_whose_it_is(
+        self, stack: ExitStack, said: str, expected: ConnectorFault | None
+    ) -> None:
+        device = b"<DeviceInformation><versionID>sip88xx.14-2-1-0201</versionID></DeviceInformation>"
+        network = NETWORK.replace("<CTLFile>", f"<HostName>{said}</HostName><CTLFile>").encode()
+        port = stack.enter_context(
+            http_server(phone({"/DeviceInformationX": device, "/NetworkConfigurationX": network}))
+        )
+        if expected is None:
+            assert visit(NAME, "127.0.0.1", settings(port)) == FACTS
+        else:
+            assert fault(settings(port)).fault is expected
+
     def test_one_connection_is_enough_where_it_is_kept(self, stack: ExitStack) -> None:
         connections = []
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from typing import NoReturn
 
 import pytest
@@ -16,6 +17,18 @@ def require_program(name: str, package: str) -> str:
     if path is None:
         _unavailable(f"{name} is not installed; on Debian: apt-get install {package}")
     return path
+
+
+def curl(*words: str, code: int = 0) -> bytes:
+    """Return what curl gets; it must end with this code."""
+    done = subprocess.run(
+        [require_program("curl", "curl"), "--silent", "--show-error", "--max-time", "20", "--noproxy", "*", *words],
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout
 
 
 def require_root(why: str) -> None:

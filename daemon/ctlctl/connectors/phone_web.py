@@ -80,7 +80,9 @@ class _Visit:
                     break
                 more = self._facts(path)
                 if more is not None:
-                    self._check_name(more)
+                    if facts.belongs_to(self._name) is None:
+                        self._check_name(more)
+                    # Else it is the same visit; the host name of a network page may be one that DHCP gave.
                     facts = facts.merged(more)
             if facts.belongs_to(self._name) is None:
                 self._fail(ConnectorFault.PROTOCOL, "the pages do not say which phone they are of")
