@@ -175,7 +175,8 @@ class CapfClient(Session[ClientStep]):
     # What the server says.
 
     def _heard(self, message: Message) -> None:
-        self._session = message.session
+        # The number of the server's first message, whatever later ones say.
+        self._session = self._conversation.session or 0
         match message:
             case AuthRequest():
                 self._say(self._who_we_are())

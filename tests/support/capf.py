@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ctlctl_capf.authentication import Credential, signer
 from ctlctl_capf.client import CapfClient
 from ctlctl_capf.elements import KeyOrder
+from ctlctl_capf.frame import decode_frame
+from ctlctl_capf.lsc import LscPlan, issue_lsc
 from ctlctl_capf.outcome import (
     Delete,
     FindOrder,
@@ -25,9 +28,47 @@ from ctlctl_capf.outcome import (
 from ctlctl_capf.rules import Order
 from ctlctl_capf.server import CapfServer
 from ctlctl_trust import Certificate, read_certificate
-from support.vectors import shared
+from support.pki import key, plan, rsa_key
+from support.vectors import NOW, shared
 
 CLIENT, SERVER = "C", "S"
+
+DEVICE = "SEP001122334455"
+SESSION = 9
+STRING = "123456"
+#: A CAPF of our own with a small key, and an LSC that it issued.
+CAPF = plan("CAPF-1234abcd", "rsa1024-a")
+LSC = plan(DEVICE, "rsa1024-b", issuer=CAPF.subject, issuer_key=CAPF.key_name).encode()
+_KEYS = {
+    "RSA-1024": "rsa1024-c",
+    "RSA-2048": "rsa2048-phone",
+    "RSA-3072": "rsa3072",
+    "RSA-4096": "rsa4096",
+    "EC secp256r1": "ec256",
+    "EC secp384r1": "ec384",
+    "EC secp521r1": "ec521",
+}
+
+
+@cache
+def credential() -> Credential:
+    """Return the LSC with its key; it signs the same only once."""
+    return Credential(LSC, cache(signer(rsa_key("rsa1024-b"))))
+
+
+@cache
+def public_key(order: KeyOrder) -> bytes | None:
+    """Return a key of a kind that was ordered, SubjectPublicKeyInfo; None where there is none."""
+    name = _KEYS.get(order.label)
+    if name is None:
+        return None
+    return key(name).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+@cache
+def issue(device: str, public: bytes) -> bytes:
+    """Issue an LSC."""
+    return issue_lsc(LscPlan(device, 4711, NOW, CAPF.not_after), public, CAPF.encode(), rsa_key("rsa1024-a"))
 
 
 @cache
@@ -59,6 +100,14 @@ def frames(data: bytes) -> Iterator[bytes]:
         data = data[size:]
 
 
+def whole_frames(stream: bytes) -> tuple[bytes, ...]:
+    """Return the frames of what one of ours said: each is whole, and comes out of the codec as it went in."""
+    found = tuple(frames(stream))
+    for frame in found:
+        assert decode_frame(frame).encode() == frame
+    return found
+
+
 def shared_certificate(name: str) -> Certificate:
     """Return a certificate of the shared vectors."""
     read = x509.load_pem_x509_certificate(shared(f"certs/{name}.pem"))
@@ -81,6 +130,7 @@ class Clerk:
         string_left: whether the string has not been used yet.
         asked: devices whose order was asked for.
         strings_taken: how often a string was voided.
+        said: what the server said since it last waited, an error that ended it or not.
     """
 
     order: Order | None
@@ -88,14 +138,15 @@ class Clerk:
     string_left: bool = True
     asked: list[str] = field(default_factory=list)
     strings_taken: int = 0
+    said: bytes = b""
 
     def serve(self, server: CapfServer) -> tuple[bytes, NeedData | Finished]:
         """Go on until the server must wait, and return what it says until then."""
-        out = b""
+        self.said = b""
         while True:
             match server.next_step():
                 case Send(data):
-                    out += data
+                    self.said += data
                 case FindOrder(device):
                     self.asked.append(device)
                     server.found(self.order)
@@ -110,7 +161,7 @@ class Clerk:
                     else:
                         server.issued(certificate)
                 case (NeedData() | Finished()) as step:
-                    return out, step
+                    return self.said, step
 
 
 @dataclass(slots=True)
@@ -122,20 +173,22 @@ class Phone:
         keeps: whether it can store.
         installed: its certificate, DER.
         ordered: keys that were ordered.
+        said: what the client said since it last waited, an error that ended it or not.
     """
 
     make: Callable[[KeyOrder], bytes | None] = lambda _order: None
     keeps: bool = True
     installed: bytes | None = None
     ordered: list[KeyOrder] = field(default_factory=list)
+    said: bytes = b""
 
     def run(self, client: CapfClient) -> tuple[bytes, NeedData | Finished]:
         """Go on until the client must wait, and return what it says until then."""
-        out = b""
+        self.said = b""
         while True:
             match client.next_step():
                 case Send(data):
-                    out += data
+                    self.said += data
                 case MakeKey(order):
                     self.ordered.append(order)
                     made = self.make(order)
@@ -155,7 +208,7 @@ class Phone:
                     had, self.installed = self.installed is not None, None
                     client.deleted(done=had)
                 case (NeedData() | Finished()) as step:
-                    return out, step
+                    return self.said, step
 
 
 @dataclass(frozen=True, slots=True)
