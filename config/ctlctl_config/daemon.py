@@ -74,6 +74,7 @@ class ApiSettings(Table):
         socket: path of the Unix socket.
         group: members of this group may ask; root and the daemon's own user always may.
         snapshot: directory of the snapshot.
+        writers: who may have clusters changed; root always may. Names of users, or of groups behind an @.
     """
 
     socket: FilePath = Field(
@@ -86,6 +87,9 @@ class ApiSettings(Table):
         default_factory=lambda: _service_directory("STATE_DIRECTORY", _STATE) / "snapshot",
         description="directory that ctlctl reads while the daemon is down",
         examples=["/var/lib/ctld/snapshot"],
+    )
+    writers: Annotated[tuple[Word, ...], Field(strict=False)] = Field(
+        default=(), description="users, and @groups, who may have clusters changed", examples=[["kim", "@voice-admins"]]
     )
 
 

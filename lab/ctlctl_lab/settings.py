@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Mapping
 
-from ctlctl_lab.build import PLATFORM_READER, PLATFORM_SECRET, READER
+from ctlctl_lab.build import PLATFORM_READER, PLATFORM_SECRET, READER, WRITER
 from ctlctl_lab.dirs import SETTINGS_NAME, LabDir
 from ctlctl_lab.hostkeys import host_key_fingerprint
 from ctlctl_lab.model import SERVICE_TFTP, SERVICE_TOMCAT, TOMCAT, Cluster, Node
@@ -56,6 +56,10 @@ def settings_text(
         'password_file = "secrets/axl.password"',
         f'tls_pin = "{_pin(publisher)}"',
         'version = "auto"',
+        "",
+        "[clusters.lab.writer]",
+        f'username = "{WRITER}"',
+        'password_file = "secrets/axl-writer.password"',
         "",
         "[clusters.lab.platform]",
         f'username = "{PLATFORM_READER}"',

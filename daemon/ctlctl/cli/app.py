@@ -3,6 +3,7 @@
 import click
 
 from ctlctl import __version__
+from ctlctl.cli.acts import audit, audit_log
 from ctlctl.cli.cluster import cluster
 from ctlctl.cli.finding import finding
 from ctlctl.cli.fleet import (
@@ -60,6 +61,8 @@ _COMMANDS = (
     cert,
     phone,
     capf,
+    audit,
+    audit_log,
     finding,
     config_group,
     store,

@@ -7,8 +7,13 @@ from ctlctl.connectors.secret import Secret
 from ctlctl_config.model import ClusterSettings
 
 
-def axl_settings(
-    name: str, cluster: ClusterSettings, password: Secret, trust: TlsTrust, patience_seconds: float
+def axl_settings(  # noqa: PLR0913 - which cluster, as whom, how patiently
+    name: str,
+    cluster: ClusterSettings,
+    password: Secret,
+    trust: TlsTrust,
+    patience_seconds: float,
+    username: str | None = None,
 ) -> AxlSettings:
     """Return how to reach AXL.
 
@@ -18,13 +23,14 @@ def axl_settings(
         password: of the user in them.
         trust: how the publisher proves itself.
         patience_seconds: for all waits of one call on a busy cluster; 0 never waits.
+        username: another user than the one in the table.
     """
     axl = cluster.axl
     return AxlSettings(
         cluster=name,
         host=axl.host,
         port=axl.port,
-        username=axl.username,
+        username=username or axl.username,
         password=password,
         tls=trust,
         version=axl.version,

@@ -228,6 +228,12 @@ def _capf(fleet: Fleet, words: Words, now: float) -> Answer:
     return {"counts": counts, **_page(profiles, words)}
 
 
+def _profiles(fleet: Fleet, words: Words, now: float) -> Answer:
+    found = _capf(fleet, words, now)
+    del found["counts"]
+    return found
+
+
 def _models(fleet: Fleet, words: Words, now: float) -> Answer:
     """Count phones by family and credential: what a rollout has before it."""
     del now
@@ -250,6 +256,7 @@ _QUESTIONS: Final[Mapping[str, Callable[[Fleet, Words, float], Answer]]] = {
     "phone-show": _phone,
     "phone-models": _models,
     "capf-list": _capf,
+    "capf-profile-list": _profiles,
     "capf-stale-lsc": _stale_lscs,
     "node-list": _nodes,
     "service-list": _services,

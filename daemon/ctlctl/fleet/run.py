@@ -27,14 +27,19 @@ def _ask(path: Path, ask: str, words: Mapping[str, str]) -> Told:
     Raises:
         AskError: there is no answer.
     """
-    settings = _settings(path)
+    settings = load_for(path)
     told = ask_fleet(settings.api.socket, settings.api.snapshot, ask, words)
     if not told.live:
         say(f"{told.why_not}. From the snapshot that it left:")
     return told
 
 
-def _settings(path: Path) -> Settings:
+def load_for(path: Path) -> Settings:
+    """Load the settings of the commands that ask.
+
+    Raises:
+        AskError: they cannot be read.
+    """
     try:
         return load_settings(path)
     except SettingsError as error:
@@ -144,9 +149,9 @@ def run_refresh(path: Path, words: Mapping[str, str], output: str) -> int:
     else:
         for one in rounds:
             fault = one["fault"]
-            print(f"{one['source']:<12} {'ok' if fault is None else 'FAIL  ' + printable(fault['detail'])}")
+            print(f"{one['source']:<16} {'ok' if fault is None else 'FAIL  ' + printable(fault['detail'])}")
             if fault is not None and fault["advice"]:
-                print(f"{'':<12} → {printable(fault['advice'])}")
+                print(f"{'':<16} → {printable(fault['advice'])}")
     return _UNDECIDED if any(one["fault"] for one in rounds) else 0
 
 

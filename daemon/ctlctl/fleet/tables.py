@@ -67,6 +67,16 @@ def _backup(row: Row, now: float) -> str:
     return ago(row["backup_at"], now)
 
 
+_PROFILES: Final[Sequence[Column]] = (
+    _plain("cluster"),
+    _plain("kind"),
+    _plain("user"),
+    _plain("instance_id"),
+    _plain("operation"),
+    _plain("status"),
+    _since("since", "for"),
+)
+
 #: Columns by question.
 COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
     "cert-list": (
@@ -188,15 +198,8 @@ COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
         _in("registration", "node", "node"),
         _plain("not_taken"),
     ),
-    "capf-list": (
-        _plain("cluster"),
-        _plain("kind"),
-        _plain("user"),
-        _plain("instance_id"),
-        _plain("operation"),
-        _plain("status"),
-        _since("since", "for"),
-    ),
+    "capf-list": _PROFILES,
+    "capf-profile-list": _PROFILES,
 }
 
 

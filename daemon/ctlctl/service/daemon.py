@@ -19,12 +19,13 @@ from ctlctl.fleet.files import SnapshotError, SnapshotFiles
 from ctlctl.inventory.words import Source
 from ctlctl.metrics.collector import FleetCollector
 from ctlctl.metrics.telemetry import Telemetry
-from ctlctl.service.history import list_history, phone_history
+from ctlctl.service.acting import Acting
+from ctlctl.service.history import audit_answer, list_history, phone_history
 from ctlctl.service.hub import Hub
 from ctlctl.service.jobs import Jobs
 from ctlctl.service.policy import intervals_of
 from ctlctl.service.sdnotify import Notifier, watchdog_seconds
-from ctlctl.service.server import ApiServer, QuestionError
+from ctlctl.service.server import ApiServer, Peer, QuestionError
 from ctlctl.service.snapshotfile import SnapshotWriter
 from ctlctl.service.web import WebServer, make_web_app
 from ctlctl.service.worker import ClusterWorker, Tools
@@ -114,6 +115,7 @@ class Daemon:
         )
         self.registry.register(FleetCollector(lambda: self.hub.reports))
         self.telemetry.reloaded(ok=True, at=self._now())
+        self._acting = Acting(self._store, self._now)
         self._server = ApiServer(settings.api.socket, settings.api.group, self._answer)
         self._server.start()
         self._closing.callback(self._server.stop)
@@ -238,10 +240,14 @@ class Daemon:
             return False, f"not looked at yet: {', '.join(sorted(waiting))}"
         return True, "ready"
 
-    def _answer(self, ask: str, words: Mapping[str, str]) -> dict[str, Any]:
+    def _answer(self, ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
         try:
             if ask == "refresh":
                 return self._refresh(words)
+            if ask == "audit-log":
+                return audit_answer(self._store, words, self._now())
+            if self._acting.knows(ask):
+                return self._act(ask, words, who)
             if ask == "trustlist-history":
                 return list_history(self._store, words, self._now())
             if ask == "phone-history":
@@ -254,11 +260,24 @@ class Daemon:
         except (SnapshotError, StoreError) as error:
             raise QuestionError("undecided", str(error)) from None
 
-    def _refresh(self, words: Mapping[str, str]) -> dict[str, Any]:
+    def _act(self, ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
+        worker = self._worker(words)
+        settings = self._settings
+        told = self._acting.answer(ask, words, who, settings.api.writers, worker.settings, worker.opener)
+        # What was changed is to be seen at once.
+        self._jobs.hurry(worker.name, [Source.AXL])
+        return told
+
+    def _worker(self, words: Mapping[str, str]) -> ClusterWorker:
         name = words.get("cluster", "")
         worker = self._workers.get(name)
         if worker is None:
             raise NoSuchError(f"the settings have no cluster {name!r}; they have: {', '.join(self._workers) or 'none'}")
+        return worker
+
+    def _refresh(self, words: Mapping[str, str]) -> dict[str, Any]:
+        worker = self._worker(words)
+        name = worker.name
         chosen = words.get("source", "")
         try:
             asked = intervals_of(worker.settings)

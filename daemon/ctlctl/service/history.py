@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ctlctl.act.audit import to_line
 from ctlctl.fleet.answers import AnswerError
 
 if TYPE_CHECKING:
@@ -53,3 +54,26 @@ def phone_history(store: "Store", words: Mapping[str, str], now: float) -> dict[
         for one in store.phone_history(cluster, name, _LIMIT)
     ]
     return {"schema": "ctlctl.phone-history/1", "at": int(now), "cluster": cluster, "name": name, "rows": rows}
+
+
+def audit_answer(store: "Store", words: Mapping[str, str], now: float) -> dict[str, Any]:
+    """Return the audit log, oldest first: what each entry says, and the line by which it can be checked.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    cluster = words.get("cluster", "")
+    rows = [
+        {
+            "number": one.number,
+            "at": one.at,
+            "who": one.who,
+            "event": one.event,
+            "cluster": one.cluster,
+            "detail": dict(one.detail),
+            "line": to_line(one),
+        }
+        for one in store.audit_log()
+        if not cluster or one.cluster == cluster
+    ]
+    return {"schema": "ctlctl.audit-log/1", "at": int(now), "total": len(rows), "offset": 0, "rows": rows}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol, TypeVar
 
 from ctlctl.connectors.errors import ConnectorFault
+from ctlctl.inventory.collect_cli import read_platform
 from ctlctl.inventory.collect_pages import read_pages
 from ctlctl.inventory.collect_services import read_services
 from ctlctl.inventory.collect_stores import read_stores
@@ -74,6 +75,34 @@ class NodeRounds:
         told = list(self.going(rows))
         self._mind_refusals(Source.CERTIFICATE_API, (said for _, said in told))
         self.store.record_stores(self.name, self._at(), told)
+
+    def platform(self) -> None:
+        """Log in to the platform CLI of every node and read what it says."""
+        rows = read_platform(
+            self.settings.nodes,
+            self.opener.platform_cli(),
+            publisher=self._publisher(),
+            timezone=self.settings.timezone,
+            left_out=self._others(),
+            trust_of=self._without_api(),
+        )
+        told = list(self.going(rows))
+        self._mind_refusals(Source.PLATFORM_CLI, (said for _, said in told))
+        self.store.record_platform(self.name, self._at(), told)
+
+    def _without_api(self) -> frozenset[str]:
+        """Nodes whose certificate API does not tell their trusted certificates: it is not asked, or there is none."""
+        platform = self.settings.platform
+        if platform is None or not platform.certificate_api:
+            return frozenset(node.name for node in self.settings.nodes)
+        states = self.store.trust_view(self.name).states
+        return frozenset(
+            one.node
+            for one in states
+            if one.source is Source.CERTIFICATE_API
+            and one.fault is not None
+            and one.fault.kind == ConnectorFault.UNSUPPORTED.value
+        )
 
     def tvs(self) -> None:
         """Ask TVS of every node about every certificate in use."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ctlctl.cluster.access import require_identity, tls_trust
+from ctlctl.cluster.clisettings import cli_settings
 from ctlctl.cluster.nodeaccess import open_certificate_api, open_control_center
 from ctlctl.cluster.soapsettings import axl_settings, ris_settings
 from ctlctl.connectors.axl import AxlClient
@@ -11,6 +12,7 @@ from ctlctl.connectors.axl_ports import AxlObserver
 from ctlctl.connectors.certificate_api import CertificateApiClient
 from ctlctl.connectors.control_center import ControlCenterClient
 from ctlctl.connectors.errors import ConnectorFault, Place
+from ctlctl.connectors.platform_cli import PlatformCli
 from ctlctl.connectors.ports import TlsTrust
 from ctlctl.connectors.ris import RisClient
 from ctlctl.connectors.secret import Secret
@@ -40,7 +42,8 @@ class Opener:
         self._sleep = sleep
         self._name = name
         self._cluster = cluster
-        axl, platform = cluster.axl, cluster.platform
+        axl, platform, writer = cluster.axl, cluster.platform, cluster.writer
+        self._writer = None if writer is None else Account(writer.username, writer, Place(name, axl.host, "AXL"))
         soap = Account(axl.username, axl, Place(name, axl.host, "AXL"))
         # An interface that refuses an account says nothing about another: rights differ. Each tries once.
         self._accounts = {
@@ -99,13 +102,37 @@ class Opener:
         password = account.password()
         return lambda node: open_certificate_api(self._name, self._cluster, node, account.username, password)
 
-    def platform_password(self) -> Secret:
-        """Read the password of the platform account for a login by SSH.
+    def platform_cli(self) -> Callable[[NodeSettings], PlatformCli]:
+        """Return what opens the platform CLI of a node; entering what it gives is one login.
 
         Raises:
             AccountError: there is no platform account, or it cannot be used.
         """
-        return self._platform(Source.PLATFORM_CLI).password()
+        password = self._platform(Source.PLATFORM_CLI).password()
+        return lambda node: PlatformCli(cli_settings(self._name, self._cluster, node, password))
+
+    def writer(self) -> AxlClient:
+        """Open AXL for changes, with the account that is kept for them.
+
+        Raises:
+            ConnectorError: there is none, it cannot be used, or the server is not the cluster's.
+        """
+        place = Place(self._name, self._cluster.axl.host, "AXL")
+        writer = self._cluster.writer
+        if writer is None or self._writer is None:
+            detail = f"the settings of {self._name} have no account for changes"
+            advice = f"Write [clusters.{self._name}.writer] with username and password_file"
+            raise AccountError(ConnectorFault.RIGHTS, detail, place=place, advice=advice)
+        password = self._writer.password()
+        require_identity(self._name, self._cluster)
+        trust = tls_trust(self._cluster, self._cluster.axl, place) or TlsTrust()
+        settings = axl_settings(self._name, self._cluster, password, trust, _PATIENCE_SECONDS, writer.username)
+        return AxlClient(settings, sleep=self._wait, observer=self._observer)
+
+    def writer_was_refused(self) -> None:
+        """Remember that the cluster refused the account for changes."""
+        if self._writer is not None:
+            self._writer.was_refused()
 
     def _platform(self, source: Source) -> Account:
         account = self._accounts.get(source)

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
@@ -29,8 +30,41 @@ _PEER_SECONDS: Final = 30.0
 _UCRED: Final = struct.Struct("3i")
 _MODE: Final = 0o660
 
-#: Takes a question and its words; returns the answer, or raises `QuestionError`.
-Answerer = Callable[[str, Mapping[str, str]], dict[str, Any]]
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who asks, by the kernel's word.
+
+    Attributes:
+        uid: number of the user.
+        name: the user's name; "" for one that this machine does not know.
+        groups: names of the groups the user is in.
+    """
+
+    uid: int
+    name: str
+    groups: frozenset[str]
+
+    def __str__(self) -> str:
+        """Return it as the audit log has it."""
+        return f"uid {self.uid} ({self.name or 'unknown'})"
+
+
+#: Takes a question, its words and who asks; returns the answer, or raises `QuestionError`.
+Answerer = Callable[[str, Mapping[str, str], Peer], dict[str, Any]]
+
+
+def _peer(user: int, group: int) -> Peer:
+    try:
+        name = pwd.getpwuid(user).pw_name
+        numbers = os.getgrouplist(name, group)
+    except KeyError:
+        name, numbers = "", [group]
+    groups = set()
+    for number in numbers:
+        with suppress(KeyError):
+            groups.add(grp.getgrgid(number).gr_name)
+    return Peer(user, name, frozenset(groups))
 
 
 class QuestionError(Exception):
@@ -136,7 +170,7 @@ class ApiServer:
                 self._send(peer, {"error": {"kind": "denied", "message": words}})
                 return
             with peer.makefile("rb") as lines:
-                self._send(peer, self._answered(lines.readline(_MAX_QUESTION)))
+                self._send(peer, self._answered(lines.readline(_MAX_QUESTION), _peer(user, group)))
 
     def _may_ask(self, user: int, group: int) -> bool:
         if user in {0, os.geteuid()}:
@@ -147,7 +181,7 @@ class ApiServer:
         except KeyError:
             return False
 
-    def _answered(self, line: bytes) -> dict[str, Any]:
+    def _answered(self, line: bytes, who: Peer) -> dict[str, Any]:
         try:
             question = json.loads(line)
             ask, words = question["ask"], question.get("words", {})
@@ -156,7 +190,7 @@ class ApiServer:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return {"error": {"kind": "usage", "message": "the question is not understood"}}
         try:
-            return {"answer": self._answer(ask, words)}
+            return {"answer": self._answer(ask, words, who)}
         except QuestionError as error:
             return {"error": {"kind": error.kind, "message": printable(str(error), 1000)}}
         except Exception as error:  # noqa: BLE001 - a defect must not end the service for everybody else

@@ -115,12 +115,12 @@ class ClusterWorker:
         self.settings = settings
         self._tools = tools
         self._throttled = Throttles(tools.meter)
-        self._opener = Opener(name, settings, self._throttled, tools.stopping.wait)
+        self.opener = Opener(name, settings, self._throttled, tools.stopping.wait)
         self._policy = policy_of(settings)
         self._turns = {source: Lock() for source in Source}
         self._begun = time.monotonic()
         self._log = _LOG.bind(cluster=name)
-        nodes = NodeRounds(name, settings, self._opener, tools.store, tools.now, self._stoppable)
+        nodes = NodeRounds(name, settings, self.opener, tools.store, tools.now, self._stoppable)
         self._rounds: dict[Source, Callable[[], None]] = {
             Source.AXL: self._axl,
             Source.RIS: self._ris,
@@ -129,6 +129,7 @@ class ClusterWorker:
             Source.PHONE_TLS: self._phones,
             Source.CONTROL_CENTER: nodes.services,
             Source.CERTIFICATE_API: nodes.certificates,
+            Source.PLATFORM_CLI: nodes.platform,
             Source.TVS: nodes.tvs,
             Source.PHONE_PAGES: nodes.pages,
         }
@@ -165,7 +166,7 @@ class ClusterWorker:
             return Fault("stopped", "the daemon stops")
         except ConnectorError as error:
             if error.fault is ConnectorFault.CREDENTIALS:
-                self._opener.was_refused(source)
+                self.opener.was_refused(source)
             return self._failed(source, Fault(error.fault.value, _words(error), error.advice))
         except StoreError as error:
             return self._store_trouble(error)
@@ -195,7 +196,7 @@ class ClusterWorker:
 
     def _axl(self) -> None:
         throttled, self._throttled.count = self._throttled.count, 0
-        with self._opener.axl() as axl:
+        with self.opener.axl() as axl:
             reading = read_cluster(axl)
             self._tools.store.record_axl(
                 self.name,
@@ -219,7 +220,7 @@ class ClusterWorker:
         if names is None:
             # Nobody knows yet for whom to ask.
             return
-        with self._opener.ris() as ris:
+        with self.opener.ris() as ris:
             reading = read_registrations(ris, self._stoppable(iter(names)))
         silent = ", ".join(reading.silent_nodes)
         fault = None if not silent else Fault("unreachable", f"RIS on {silent} did not answer", _RIS_ADVICE)

@@ -303,6 +303,20 @@ PHONE_PAGE: Final = Table(
     _maybe("load"),
 )
 
+#: What was done to clusters and by whom. Not bound to a cluster's row: forgetting a cluster forgets nothing of it.
+AUDIT: Final = Table(
+    "audit",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True),
+    _instant("at"),
+    _word("who"),
+    _word("event"),
+    _word("cluster"),
+    _word("detail"),
+    Column("before", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
 FINDING: Final = Table(
     "finding",
     METADATA,

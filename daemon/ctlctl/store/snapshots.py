@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from ctlctl.inventory.nodevalues import StoreCertificate
+from ctlctl.inventory.nodevalues import NodeState, StoreCertificate
 from ctlctl.inventory.values import Phone, SeenCertificate, ServedList, Snapshot
 from ctlctl.inventory.words import Source
 from ctlctl.store.certificates import read_certificates, read_ports
@@ -57,11 +57,12 @@ def read_snapshot(connection: Connection, cluster: str) -> Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class TrustView:
-    """Lists and certificates of a cluster; fields as in `Snapshot`."""
+    """Lists and certificates of a cluster; fields as in `Snapshot`, ``states`` as its ``node_states``."""
 
     lists: tuple[ServedList, ...] = ()
     certificates: tuple[SeenCertificate, ...] = ()
     stores: tuple[StoreCertificate, ...] = ()
+    states: tuple[NodeState, ...] = ()
 
 
 def read_trust_view(connection: Connection, cluster: str) -> TrustView:
@@ -75,6 +76,7 @@ def read_trust_view(connection: Connection, cluster: str) -> TrustView:
         lists=read_lists(connection, cluster_id, rounds.get(Source.TRUST_LISTS)),
         certificates=read_certificates(connection, cluster_id, rounds, read_ports(connection, cluster_id)),
         stores=read_stores(connection, cluster_id, rounds, states),
+        states=states,
     )
 
 

@@ -7,12 +7,13 @@ from typing import Self
 
 from sqlalchemy import delete, select
 
-from ctlctl.assess.model import Finding
+from ctlctl.act.audit import AuditEntry
+from ctlctl.assess.model import Finding, Json
 from ctlctl.inventory.nodevalues import PhonePage
 from ctlctl.inventory.readings import PlatformRow, ServiceRow, StoreReading, StoreRow, TvsRow
 from ctlctl.inventory.values import ClusterFacts, NodeFact, PhoneConfig, PhoneProbe, Registration, Snapshot
 from ctlctl.inventory.words import Fault, Source
-from ctlctl.store import backup, findings, lists, migrating, phone_looks, purging
+from ctlctl.store import audit, backup, findings, lists, migrating, phone_looks, purging
 from ctlctl.store.asking import read_names, read_to_look_at
 from ctlctl.store.certificates import PortRow, read_contents, record_certificates, record_ports
 from ctlctl.store.database import LOCK_TIMEOUT, Database
@@ -399,6 +400,18 @@ class Store:
         with self._database.read() as connection:
             cluster_id = cluster_id_of(connection, cluster)
             return () if cluster_id is None else read_events(connection, cluster_id, name, limit)
+
+    # The audit log.
+
+    def audit(self, at: int, who: str, event: str, cluster: str, detail: Mapping[str, Json]) -> AuditEntry:
+        """Add an entry to the audit log; it is on disk when this returns."""
+        with self._database.write() as connection:
+            return audit.append(connection, at, who, event, cluster, detail)
+
+    def audit_log(self, first: int = 1) -> tuple[AuditEntry, ...]:
+        """Entries of the audit log from a number on, oldest first."""
+        with self._database.read() as connection:
+            return tuple(audit.read_all(connection, first))
 
     # Findings.
 

@@ -1,0 +1,1 @@
+"""Security actions: what changes a cluster, who may have it changed, and the record of it."""

@@ -1,0 +1,173 @@
+"""What the commands that change something do, and those about the audit log."""
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from json import dumps
+from pathlib import Path
+from typing import Any, Final
+
+from ctlctl.act.audit import AuditEntry, AuditLineError, check_chain, from_line
+from ctlctl.fleet.client import AskError, ask_daemon
+from ctlctl.fleet.run import load_for
+from ctlctl.fleet.words import minute
+from ctlctl.terminal import printable, say
+from ctlctl_config.secretfiles import write_secret_file
+
+_NOT_VALID: Final = 1
+_USAGE: Final = 2
+_UNDECIDED: Final = 3
+#: Digits of an authentication string: CUCM takes 4 to 10, and it is good for one use only.
+_DIGITS: Final = 10
+#: Bytes of a bundle; an entry has some hundred.
+_MAX_BUNDLE: Final = 1024 * 1024 * 1024
+
+
+def ask_live(path: Path, ask: str, words: Mapping[str, str]) -> dict[str, Any]:
+    """Ask the daemon itself; a snapshot cannot change anything.
+
+    Raises:
+        AskError: it does not answer, or refuses.
+    """
+    where = load_for(path).api.socket
+    try:
+        return ask_daemon(where, ask, words)
+    except PermissionError:
+        raise AskError(4, f"{where}: you may not connect to it; join the group that [api] names, or use sudo") from None
+    except FileNotFoundError:
+        raise AskError(_UNDECIDED, f"ctld does not run: there is no {where}. Start it: systemctl start ctld") from None
+    except OSError as error:
+        raise AskError(_UNDECIDED, f"ctld does not answer on {where} ({error.strerror or error})") from None
+
+
+def run_profile(path: Path, ask: str, words: Mapping[str, str], string_file: Path | None, output: str) -> int:
+    """Change a CAPF profile; return 0, or the exit code of the error.
+
+    Args:
+        path: the settings file.
+        ask: "capf-profile-create", "capf-profile-update" or "capf-profile-remove".
+        words: what belongs to it.
+        string_file: new file for a one-time authentication string, which is made here; None for none.
+        output: "text" or "json".
+    """
+    told = dict(words)
+    try:
+        if string_file is not None:
+            # The string is on disk before anybody else has it: a profile whose string nobody knows is of no use.
+            told["authentication_string"] = _new_string(string_file)
+        answer = ask_live(path, ask, told)
+    except AskError as error:
+        if string_file is not None and "authentication_string" in told and error.code in {_USAGE, 4}:
+            # Nothing was changed, so that it will never be of use.
+            with suppress(OSError):
+                string_file.unlink()
+        for line in str(error).splitlines():
+            say(line)
+        return error.code
+    if output == "json":
+        print(dumps(answer, indent=1, ensure_ascii=False))
+        return 0
+    for line in _profile_lines(answer, string_file):
+        print(line)
+    return 0
+
+
+def _new_string(path: Path) -> str:
+    string = "".join(secrets.choice("0123456789") for _ in range(_DIGITS))
+    try:
+        write_secret_file(path, string)
+    except FileExistsError:
+        raise AskError(_USAGE, f"{path}: there is a file already; name a new one") from None
+    except OSError as error:
+        raise AskError(_UNDECIDED, f"{path}: the authentication string cannot be kept ({error.strerror})") from None
+    return string
+
+
+def _profile_lines(answer: Mapping[str, Any], string_file: Path | None) -> Iterator[str]:
+    profile = answer.get("profile")
+    if profile is None:
+        gone = answer["removed"]
+        yield f"removed  {printable(gone['user'])} · instance ID {printable(gone['instance_id'])}"
+        yield "A certificate that was issued for it stays valid until its end; whoever holds it can still use it."
+        return
+    yield f"{printable(profile['user'])} · instance ID {printable(profile['instance_id'])} · {profile['kind']}"
+    until = f" by {profile['finish_time']}" if profile["finish_time"] else ""
+    yield f"  operation  {profile['operation'] or 'unknown'}{until} · {profile['status'] or 'unknown'}"
+    key = " · ".join(str(part) for part in (profile["key_order"], profile["key_size"], profile["ec_key_size"]) if part)
+    yield f"  key        {key or 'unknown'} · {profile['authentication_mode'] or 'authentication mode unknown'}"
+    if string_file is not None:
+        yield f"  string     in {string_file} (mode 0600); good for one enrolment"
+        kind = "--user" if profile["kind"] == "application-user" else "--end-user"
+        user, instance = profile["user"], profile["instance_id"]
+        yield f"Next: ctlctl capf enroll --cluster {answer['cluster']} {kind} {user} --instance {instance} \\"
+        yield f"        --auth-string-file {string_file} --out DIR"
+
+
+def run_audit(path: Path, words: Mapping[str, str], output: str) -> int:
+    """Print the audit log; return 0, or the exit code of the error."""
+    try:
+        answer = ask_live(path, "audit-log", words)
+    except AskError as error:
+        say(str(error))
+        return error.code
+    if output == "json":
+        print(dumps(answer, indent=1, ensure_ascii=False))
+    elif output == "lines":
+        for row in answer["rows"]:
+            print(row["line"])
+    else:
+        for row in answer["rows"]:
+            result = row["detail"].get("result", "")
+            about = " ".join(
+                printable(str(row["detail"][key]))
+                for key in ("user", "instance_id", "plan", "words")
+                if key in row["detail"]
+            )
+            where = f"{row['number']:>6}  {minute(row['at'])}  {printable(row['who']):<20}"
+            print(f"{where}  {row['cluster'] or '-'}  {row['event']}  {about}  {result}".rstrip())
+    return 0
+
+
+def run_audit_verify(path: Path, bundle: Path | None, head: str | None) -> int:
+    """Check the chain of the audit log, or of a bundle; return 0, 1 where it is broken, 3 where nobody can tell."""
+    try:
+        lines = _lines_of(path, bundle)
+        entries = _entries(lines)
+        found = check_chain(entries, head)
+    except AskError as error:
+        say(str(error))
+        return error.code
+    except AuditLineError as error:
+        print(f"BROKEN  {printable(str(error))}")
+        return _NOT_VALID
+    if found.problem is not None:
+        print(f"BROKEN  {found.problem}")
+        return _NOT_VALID
+    print(f"ok      {found.entries:,} entries, each follows on the one before; newest {found.head}")
+    if head is None:
+        print(
+            "        Cut-off entries do not show in a chain: compare the newest hash with the journal's (event audit)."
+        )
+    return 0
+
+
+def _lines_of(path: Path, bundle: Path | None) -> Iterator[str]:
+    if bundle is None:
+        for row in ask_live(path, "audit-log", {})["rows"]:
+            yield str(row["line"])
+        return
+    try:
+        with bundle.open("rb") as stream:
+            if os.fstat(stream.fileno()).st_size > _MAX_BUNDLE:
+                raise AskError(_UNDECIDED, f"{bundle}: this is too large for an audit log")
+            for line in stream:
+                yield line.decode()
+    except UnicodeDecodeError:
+        raise AuditLineError(f"{bundle}: this is no text") from None
+    except OSError as error:
+        raise AskError(_UNDECIDED, f"{bundle}: cannot be read ({error.strerror})") from None
+
+
+def _entries(lines: Iterator[str]) -> Iterator[AuditEntry]:
+    return (from_line(line) for line in lines)
