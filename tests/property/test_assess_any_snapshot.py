@@ -262,7 +262,8 @@ snapshots = st.builds(
 )
 @settings(max_examples=300, deadline=None)
 def test_any_snapshot_can_be_judged(bare: Snapshot, parts: dict[str, list[Any]], now: int, policy: Policy) -> None:
-    snapshot = replace(bare, **{name: tuple(values) for name, values in parts.items()})
+    more: Any = {name: tuple(values) for name, values in parts.items()}
+    snapshot: Snapshot = replace(bare, **more)
     got = assess(snapshot, policy, now)
     assert got == assess(snapshot, policy, now)
     numbers = got.numbers

@@ -156,6 +156,12 @@ def good_report(name: str, now: int) -> ClusterReport:
             lsc_by_month={month_of(now + 300 * DAY): 4, month_of(now + 900 * DAY): 116},
             capf={("phone", "Upgrade Success"): 120, ("phone", "None"): 30},
             not_taken={"ctl": 0, "itl": 0},
+            list_hashes={("ctl", "newest"): 118, ("itl", "newest"): 118, ("itl", "unknown"): 30},
+            services={("cucm-pub", "Cisco CallManager"): True, ("cucm-pub", "Cisco Tftp"): True},
+            replication={"cucm-pub": 2},
+            clocks={"cucm-pub": True},
+            backup_at=now - 20 * 3600,
+            tvs_unaware={"cucm-pub": 0},
         ),
     )
 
@@ -171,6 +177,11 @@ def bad_report(name: str, now: int) -> ClusterReport:
             stored(ClusterCode.LIST_NOT_TAKEN, FindingSeverity.WARNING, "ctl", 412),
             stored(ClusterCode.PHONES_UNREGISTERED, FindingSeverity.WARNING, "", 900),
             stored(ClusterCode.CAPF_FAILED, FindingSeverity.WARNING, "phone", 5),
+            stored(ClusterCode.SERVICE_NOT_RUNNING, FindingSeverity.CRITICAL, "cucm-sub/Cisco Tftp"),
+            stored(ClusterCode.CLOCK_UNSYNCHRONISED, FindingSeverity.WARNING, "cucm-sub"),
+            stored(ClusterCode.REPLICATION_BROKEN, FindingSeverity.WARNING, "cucm-sub"),
+            stored(ClusterCode.PHONE_LIST_OLD, FindingSeverity.WARNING, "ctl", 412),
+            stored(ClusterCode.TVS_UNAWARE, FindingSeverity.CRITICAL, "cucm-sub", 2),
             stored(ClusterCode.LSC_EXPIRED, FindingSeverity.CRITICAL, "", 7, closed=now - 5),
         ],
         lists=[
@@ -201,6 +212,12 @@ def bad_report(name: str, now: int) -> ClusterReport:
             capf={("phone", "Upgrade Failed: Invalid LSC"): 5, ("enduser", "Operation Pending"): 1},
             not_taken={"ctl": 412, "itl": 0},
             retired=17,
+            list_hashes={("ctl", "older"): 400, ("ctl", "foreign"): 12, ("itl", "newest"): 3000},
+            services={("cucm-pub", "Cisco CallManager"): True, ("cucm-sub", "Cisco Tftp"): False},
+            replication={"cucm-pub": 2, "cucm-sub": 3},
+            clocks={"cucm-pub": True, "cucm-sub": False},
+            backup_at=now - 40 * DAY,
+            tvs_unaware={"cucm-pub": 0, "cucm-sub": 2},
         ),
         sources={
             **{source: SourceState(source, now - 60, now - 60) for source in Source if source is not Source.RIS},

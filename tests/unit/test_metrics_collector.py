@@ -141,6 +141,11 @@ def test_only_open_findings_count() -> None:
         ("hq", "list-not-taken", "warning"): 1,
         ("hq", "phones-unregistered", "warning"): 1,
         ("hq", "capf-failed", "warning"): 1,
+        ("hq", "service-not-running", "critical"): 1,
+        ("hq", "clock-unsynchronised", "warning"): 1,
+        ("hq", "replication-broken", "warning"): 1,
+        ("hq", "phone-list-old", "warning"): 1,
+        ("hq", "tvs-unaware", "critical"): 1,
     }
     assert values(found, "ctl_findings_concerned", code="phones-unregistered") == {
         ("hq", "phones-unregistered", "warning"): 900
@@ -306,3 +311,48 @@ def test_labels_that_are_cut_to_the_same_are_counted_together() -> None:
     long: dict[str, Any] = {"x" * 5_000 + "a": 1, "x" * 5_000 + "b": 2}
     found = scraped(report("hq", NOW, facts=FACTS, numbers=replace(NO_NUMBERS, lsc_by_issuer=long)))
     assert values(found, "ctl_phones_lsc_by_issuer") == {("hq", "x" * (MAX_LABEL_CHARACTERS - 1) + "…"): 3}
+
+
+def test_what_nodes_say_of_themselves() -> None:
+    found = scraped(bad_report("hq", NOW))
+    assert values(found, "ctl_service_up") == {
+        ("hq", "cucm-pub", "Cisco CallManager"): 1,
+        ("hq", "cucm-sub", "Cisco Tftp"): 0,
+    }
+    assert values(found, "ctl_replication_state") == {("hq", "cucm-pub"): 2, ("hq", "cucm-sub"): 3}
+    assert values(found, "ctl_ntp_synchronised") == {("hq", "cucm-pub"): 1, ("hq", "cucm-sub"): 0}
+    assert values(found, "ctl_tvs_unaware") == {("hq", "cucm-pub"): 0, ("hq", "cucm-sub"): 2}
+    assert values(found, "ctl_backup_last_success_timestamp_seconds") == {("hq",): NOW - 40 * DAY}
+
+
+def test_what_nodes_do_not_tell_has_no_value() -> None:
+    found = scraped(report("hq", NOW, facts=FACTS))
+    nodes = ("ctl_service_up", "ctl_replication_state", "ctl_ntp_synchronised", "ctl_tvs_unaware")
+    assert not {*nodes, "ctl_backup_last_success_timestamp_seconds"} & set(found)
+    never = scraped(report("hq", NOW, numbers=replace(NO_NUMBERS, backup_at=0)))
+    assert values(never, "ctl_backup_last_success_timestamp_seconds") == {("hq",): 0}
+
+
+def test_every_state_of_a_list_has_a_value_where_pages_were_read() -> None:
+    found = values(scraped(bad_report("hq", NOW)), "ctl_phone_list_hash")
+    states = ("newest", "older", "foreign", "none", "unknown")
+    assert set(found) == {("hq", kind, state) for kind in ("ctl", "itl") for state in states}
+    assert {labels[1:]: count for labels, count in found.items() if count} == {
+        ("ctl", "older"): 400,
+        ("ctl", "foreign"): 12,
+        ("itl", "newest"): 3000,
+    }
+    bare = replace(bad_report("hq", NOW), sources={})
+    assert "ctl_phone_list_hash" not in scraped(bare)
+
+
+def test_a_release_without_the_certificate_api_is_neither_down_nor_old() -> None:
+    fault = Fault("unsupported", "no such path")
+    api = SourceState(Source.CERTIFICATE_API, None, NOW, fault)
+    found = scraped(report("hq", NOW, sources={Source.CERTIFICATE_API: api}, intervals={Source.CERTIFICATE_API: 3600}))
+    assert "ctl_collect_up" not in found
+    assert "ctl_collect_last_success_timestamp_seconds" not in found
+    assert values(found, "ctl_collect_fault") == {("hq", "certificate-api", "unsupported"): 1}
+    # Of any other source it is a failure like others.
+    other = SourceState(Source.TVS, None, NOW, fault)
+    assert values(scraped(report("hq", NOW, sources={Source.TVS: other})), "ctl_collect_up") == {("hq", "tvs"): 0}

@@ -63,6 +63,13 @@ def told_by_node(source: Source, snapshot: Snapshot) -> bool:
     return source in BY_NODE and any(one.source is source for one in snapshot.node_states)
 
 
+def is_of_nodes(fault: Fault, source: Source, snapshot: Snapshot) -> bool:
+    """Tell whether the fault of a round is that of a node, and not of the whole: no password, no settings."""
+    return any(
+        one.source is source and one.fault is not None and one.fault.kind == fault.kind for one in snapshot.node_states
+    )
+
+
 class _Rules:
     def __init__(self, snapshot: Snapshot, policy: Policy, now: int, findings: Findings) -> None:
         self._snapshot = snapshot
@@ -185,11 +192,14 @@ class _Rules:
         nodes, since = self._words(group)
         fault = group[0][1]
         stale = all(self._is_old(state) for state, _ in group)
+        # A node that has answered since it fails answered in part.
+        partly = all(state.at is not None and state.at >= state.since for state, _ in group)
+        fails = "does not tell everything" if partly else "cannot be asked"
         advice = _RIGHTS.get(source, "") if fault.kind == "rights" else fault.advice
         self._findings.add(
             ClusterCode.SOURCE_FAILING,
             FindingSeverity.UNKNOWN if stale and fault.kind != "rights" else FindingSeverity.WARNING,
-            f"{NAMES.get(source, source.value)} of {nodes} cannot be asked, {since}: {fault.detail.rstrip('.')}.",
+            f"{NAMES.get(source, source.value)} of {nodes} {fails}, {since}: {fault.detail.rstrip('.')}.",
             WITHOUT.get(source, "What it tells is not known."),
             *([advice] if advice else []),
             f"ctlctl cluster doctor {self._findings.cluster}",

@@ -4,7 +4,7 @@ from typing import Final
 
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
-from ctlctl.assess.nodesources import report_node_sources, told_by_node
+from ctlctl.assess.nodesources import is_of_nodes, report_node_sources, told_by_node
 from ctlctl.assess.words import ago, count, span
 from ctlctl.inventory.values import Snapshot, SourceState
 from ctlctl.inventory.words import Fault, Source
@@ -52,6 +52,8 @@ def report_sources(snapshot: Snapshot, policy: Policy, now: int, findings: Findi
     for source in Source:
         state = snapshot.sources.get(source)
         if told_by_node(source, snapshot):
+            if state is not None and state.fault is not None and not is_of_nodes(state.fault, source, snapshot):
+                _failing(state, state.fault, policy, now, findings)
             continue
         if state is None:
             if source in _ALWAYS:

@@ -10,6 +10,7 @@ from ctlctl.metrics.sheet import Doubles, Gauge
 _LIST: Final = ("cluster", "node", "type")
 _CERTIFICATE: Final = ("cluster", "node", "unit", "store")
 _SOURCE: Final = ("cluster", "source")
+_NODE: Final = ("cluster", "node")
 
 CLUSTER_INFO: Final = Gauge(
     "ctl_cluster_info", "1 for each cluster that is watched.", ("cluster", "version", "lab"), Doubles.GREATEST
@@ -53,6 +54,11 @@ REGISTERED: Final = Gauge("ctl_phones_registered", "Phones by what RIS says.", (
 NOT_TAKEN: Final = Gauge(
     "ctl_phones_list_not_taken", "Phones that have not taken the newest list; offline ones count.", ("cluster", "type")
 )
+LIST_HELD: Final = Gauge(
+    "ctl_phone_list_hash",
+    "Registered phones by what the checksum on their own pages says of the list they hold.",
+    ("cluster", "type", "state"),
+)
 CAPF: Final = Gauge(
     "ctl_capf_operations", "Phones and CAPF profiles by status of their operation.", ("cluster", "kind", "status")
 )
@@ -77,6 +83,31 @@ SERVED_MATCHES: Final = Gauge(
 )
 CERTIFICATES_LEFT_OUT: Final = Gauge(
     "ctl_certificates_left_out", "Certificates that are too many to be shown; those that end last.", ("cluster",)
+)
+
+SERVICE_UP: Final = Gauge(
+    "ctl_service_up",
+    "1 where a service that should run is started, 0 where not.",
+    ("cluster", "node", "service"),
+    Doubles.LEAST,
+)
+REPLICATION: Final = Gauge(
+    "ctl_replication_state",
+    "Setup number of a node's database replication: 2 is good, -1 not told.",
+    _NODE,
+    Doubles.LEAST,
+)
+CLOCK: Final = Gauge(
+    "ctl_ntp_synchronised", "1 where a node's clock is synchronised, 0 where not.", _NODE, Doubles.LEAST
+)
+BACKUP: Final = Gauge(
+    "ctl_backup_last_success_timestamp_seconds",
+    "When the last backup was taken that succeeded; 0 for never.",
+    ("cluster",),
+    Doubles.GREATEST,
+)
+TVS_UNAWARE: Final = Gauge(
+    "ctl_tvs_unaware", "Certificates in use that TVS of a node does not vouch for.", _NODE, Doubles.GREATEST
 )
 
 LIST_VERDICT: Final = Gauge(
@@ -141,11 +172,17 @@ GAUGES: Final = (
     LSC_ENDING,
     REGISTERED,
     NOT_TAKEN,
+    LIST_HELD,
     CAPF,
     NOT_AFTER,
     CERTIFICATE_INFO,
     SERVED_MATCHES,
     CERTIFICATES_LEFT_OUT,
+    SERVICE_UP,
+    REPLICATION,
+    CLOCK,
+    BACKUP,
+    TVS_UNAWARE,
     LIST_VERDICT,
     LIST_INFO,
     LIST_SIGNATURE,

@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ctlctl.assess.model import CertificateView, ClusterCode, CredentialState, FindingSeverity, ListView
+from ctlctl.assess.phonelists import Held
 from ctlctl.inventory.values import SourceState
 from ctlctl.inventory.words import Source
 from ctlctl.metrics import catalogue as names
@@ -72,8 +73,10 @@ class FleetCollector(Collector):
             _cluster(sheet, report)
             _findings(sheet, report)
             _phones(sheet, report)
+            _held_lists(sheet, report)
             _lscs(sheet, report)
             _certificates(sheet, report)
+            _nodes(sheet, report)
             _lists(sheet, report)
             _sources(sheet, report)
         return sheet.families(names.GAUGES)
@@ -124,6 +127,16 @@ def _phones(sheet: Sheet, report: ClusterReport) -> None:
         sheet.put_counts(names.REGISTERED, cluster, statuses, MAX_STATUSES)
     for kind, count in numbers.not_taken.items():
         sheet.put(names.NOT_TAKEN, count, cluster, kind)
+
+
+def _held_lists(sheet: Sheet, report: ClusterReport) -> None:
+    if not _succeeded(report, Source.PHONE_PAGES):
+        return
+    numbers = report.assessment.numbers
+    for kind in numbers.not_taken:
+        for held in Held:
+            count = numbers.list_hashes.get((kind, held.value), 0)
+            sheet.put(names.LIST_HELD, count, report.name, kind, held.value)
 
 
 def _lscs(sheet: Sheet, report: ClusterReport) -> None:
@@ -189,6 +202,21 @@ def _yes(*, said: bool) -> str:
     return "true" if said else "false"
 
 
+def _nodes(sheet: Sheet, report: ClusterReport) -> None:
+    """Give what nodes say of themselves; of a node that was not asked, or did not tell, nothing."""
+    cluster, numbers = report.name, report.assessment.numbers
+    for (node, service), runs in numbers.services.items():
+        sheet.put(names.SERVICE_UP, int(runs), cluster, node, service)
+    for node, state in numbers.replication.items():
+        sheet.put(names.REPLICATION, state, cluster, node)
+    for node, synchronised in numbers.clocks.items():
+        sheet.put(names.CLOCK, int(synchronised), cluster, node)
+    for node, unaware in numbers.tvs_unaware.items():
+        sheet.put(names.TVS_UNAWARE, unaware, cluster, node)
+    if numbers.backup_at is not None:
+        sheet.put(names.BACKUP, numbers.backup_at, cluster)
+
+
 def _lists(sheet: Sheet, report: ClusterReport) -> None:
     not_compared = {
         stored.finding.subject
@@ -223,6 +251,10 @@ def _served_list(sheet: Sheet, view: ListView, place: tuple[str, str, str]) -> N
 def _sources(sheet: Sheet, report: ClusterReport) -> None:
     for source in dict.fromkeys((*report.intervals, *report.sources)):
         state = report.sources.get(source, SourceState(source))
+        if state.fault is not None and state.fault.kind == "unsupported" and source is Source.CERTIFICATE_API:
+            # The release has none: it is neither down nor old.
+            sheet.put(names.COLLECT_FAULT, 1, report.name, source.value, state.fault.kind)
+            continue
         # 0 and not nothing: one that never answered must be old, not absent.
         sheet.put(names.COLLECT_SUCCESS, state.last_success or 0, report.name, source.value)
         if state.last_attempt is not None:
