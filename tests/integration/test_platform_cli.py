@@ -4,7 +4,9 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
@@ -308,6 +310,29 @@ class TestTrouble:
         with tcp_server(refuse) as port, ssh_server() as server:
             error = failing(server.settings(port=port))
         assert error.fault in (ConnectorFault.PROTOCOL, ConnectorFault.UNREACHABLE)
+
+    @pytest.mark.parametrize("lines", [b"", b"SSH-2.0-OpenSSH_8.0\r\n"])
+    def test_bytes_without_end_before_anybody_has_proved_himself(self, lines: bytes) -> None:
+        def flood(exchange: TcpExchange) -> None:
+            exchange.sock.sendall(lines)
+            # The length of a packet: 2 GiB, all of which paramiko would gather.
+            exchange.sock.sendall(b"\x7f\xff\xff\xf4")
+            with suppress(OSError):
+                while not exchange.stop.is_set():
+                    exchange.sock.sendall(b"x" * 65536)
+
+        with tcp_server(flood) as port, ssh_server() as server:
+            begun = time.monotonic()
+            error = failing(server.settings(port=port, login_seconds=20.0))
+            assert error.fault is ConnectorFault.TOO_LARGE
+            assert time.monotonic() - begun < 10
+
+    def test_a_login_in_another_alphabet(self) -> None:
+        question = cast("str", b"\xff\xfe: ")
+        with ssh_server(SshPlan(questions=(question,))) as server:
+            error = failing(server.settings())
+            assert error.fault is ConnectorFault.UNREACHABLE
+            assert server.answers == []
 
     def test_a_question_before_the_prompt(self) -> None:
         with ssh_server(SshPlan(question)) as server:

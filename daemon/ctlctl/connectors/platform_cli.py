@@ -15,6 +15,7 @@ import paramiko
 from ctlctl.connectors.errors import ConnectorFault
 from ctlctl.connectors.network import Deadline
 from ctlctl.connectors.platform_cli_commands import Command, Question, command_line
+from ctlctl.connectors.platform_cli_meter import COMMAND_BYTES, MeteredSocket
 from ctlctl.connectors.platform_cli_ports import CliSettings, Grant, PlatformCliError
 from ctlctl.connectors.platform_cli_screen import KEYS, MAX_OUTPUT, Screen, Waits
 from ctlctl.connectors.platform_cli_ssh import close, closed_at, logged_in
@@ -111,6 +112,8 @@ class PlatformCli:
             raise self._error(ConnectorFault.UNREACHABLE, f"{line!r} was not sent: the session is over")
         seconds = known.seconds or self._settings.command_seconds
         screen = Screen(line)
+        if self._meter is not None:
+            self._meter.allow(COMMAND_BYTES)
         try:
             self._type(f"{line}\n".encode())
             self._wait(screen, Deadline(seconds), known)
@@ -151,7 +154,7 @@ class PlatformCli:
                 channel.get_pty("vt100", _WIDTH, _HEIGHT)
                 channel.invoke_shell()
                 return channel
-        except (paramiko.SSHException, EOFError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - paramiko raises whatever its own thread died of
             # One that comes of the deadline is told as such.
             deadline.remaining()
             detail = f"logged in, but the node gives no shell ({error})"
@@ -206,6 +209,11 @@ class PlatformCli:
             if self._read(screen, min(_TICK, deadline.remaining()), command):
                 last = time.monotonic()
 
+    @property
+    def _meter(self) -> MeteredSocket | None:
+        sock: object = None if self._transport is None else self._transport.sock
+        return sock if isinstance(sock, MeteredSocket) else None
+
     def _more(self) -> bool:
         return self._channel is not None and self._channel.recv_ready()
 
@@ -220,11 +228,12 @@ class PlatformCli:
             return False
         except (OSError, EOFError, paramiko.SSHException):
             data = b""
-        if not data:
+        meter = self._meter
+        if not data and not (meter is not None and meter.is_used_up):
             detail = f"{_during(command)} the node closed the connection; {_seen(screen)}"
             raise self._error(ConnectorFault.UNREACHABLE, detail, command)
         screen.feed(data)
-        if screen.is_full:
+        if not data or screen.is_full:
             detail = f"{_during(command)} the node printed more than {MAX_OUTPUT:,} bytes; {_seen(screen)}"
             raise self._error(ConnectorFault.TOO_LARGE, detail, command)
         return True

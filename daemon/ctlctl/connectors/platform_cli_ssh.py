@@ -16,6 +16,7 @@ import paramiko
 
 from ctlctl.connectors.errors import ConnectorFault, Place
 from ctlctl.connectors.network import Deadline, reason_of, resolve
+from ctlctl.connectors.platform_cli_meter import LOGIN_BYTES, MeteredSocket
 from ctlctl.connectors.platform_cli_ports import CliSettings, PlatformCliError
 from ctlctl.connectors.ports import FetchError, FetchTarget, TargetError
 from ctlctl.connectors.secret import Secret, redact
@@ -88,8 +89,11 @@ def presented_host_key(host: str, port: int, seconds: float, *, place: Place) ->
     """
     deadline = Deadline(seconds)
     # Only looked at: whatever the node speaks is good enough for that.
-    with closing(_shake_hands(host, port, place, deadline, tuple(_FAMILIES), sha1=True)) as transport:
-        return _host_key(transport)
+    transport = _shake_hands(host, port, place, deadline, tuple(_FAMILIES), sha1=True)
+    try:
+        return _host_key(transport, place)
+    finally:
+        close(transport)
 
 
 def logged_in(settings: CliSettings, deadline: Deadline) -> paramiko.Transport:
@@ -141,15 +145,6 @@ def close(transport: paramiko.Transport) -> None:
 
 
 @contextmanager
-def closing(transport: paramiko.Transport) -> Iterator[paramiko.Transport]:
-    """Close a connection at the end of a ``with`` block."""
-    try:
-        yield transport
-    finally:
-        close(transport)
-
-
-@contextmanager
 def closed_at(transport: paramiko.Transport, deadline: Deadline) -> Iterator[None]:
     """Close a connection should the deadline pass within the block: some of paramiko's calls wait for ever."""
     timer = threading.Timer(deadline.remaining(), transport.close)
@@ -184,7 +179,11 @@ def _proven(settings: CliSettings, pin: str, deadline: Deadline) -> paramiko.Tra
             if seen:
                 break
             raise
-        key = _host_key(transport)
+        try:
+            key = _host_key(transport, settings.place)
+        except PlatformCliError:
+            close(transport)
+            raise
         if key.fingerprint == pin:
             return transport
         close(transport)
@@ -211,32 +210,35 @@ def _shake_hands(  # noqa: PLR0913 - where, by when, and what is offered
     host: str, port: int, place: Place, deadline: Deadline, families: tuple[str, ...], *, sha1: bool
 ) -> paramiko.Transport:
     """Connect and exchange keys; nobody has proved anything afterwards."""
+    sock = MeteredSocket(_connect(host, port, place, deadline), LOGIN_BYTES)
+    # paramiko takes whatever behaves like a socket; its types know the usual ones only.
+    transport = paramiko.Transport(sock, disabled_algorithms=_left_out(families, sha1=sha1))  # type: ignore[arg-type]
     try:
-        transport = paramiko.Transport(
-            _connect(host, port, place, deadline), disabled_algorithms=_left_out(families, sha1)
-        )
         transport.set_log_channel(_LOG)
         transport.banner_timeout = transport.handshake_timeout = deadline.remaining()
         transport.clear_to_send_timeout = _REKEY_SECONDS
         done = threading.Event()
         transport.start_client(event=done)
-        try:
-            over = not done.wait(deadline.remaining())
-        except BaseException:
-            close(transport)
-            raise
+        over = not done.wait(deadline.remaining())
     except TimeoutError:
+        close(transport)
         raise _too_slow("the key exchange", place) from None
+    except BaseException:
+        close(transport)
+        raise
     if transport.is_active() and not over:
         return transport
     error = transport.get_exception()
     close(transport)
     if over or isinstance(error, TimeoutError):
         raise _too_slow("the key exchange", place)
+    if sock.is_used_up:
+        detail = f"the peer sent more than {LOGIN_BYTES:,} bytes in the SSH key exchange"
+        raise PlatformCliError(ConnectorFault.TOO_LARGE, detail, place=place, advice="Check what answers at this port")
     raise _broken_handshake(error, place, sha1=sha1)
 
 
-def _left_out(families: tuple[str, ...], sha1: bool) -> dict[str, tuple[str, ...]]:  # noqa: FBT001 - a setting
+def _left_out(families: tuple[str, ...], *, sha1: bool) -> dict[str, tuple[str, ...]]:
     offered = {name for family in families for name in _FAMILIES[family]} - (set() if sha1 else {_SHA1_HOST_KEY})
     return {
         "kex": (*_NO_KEX, *(() if sha1 else _SHA1_KEX)),
@@ -302,8 +304,11 @@ def _connect(host: str, port: int, place: Place, deadline: Deadline) -> socket.s
     raise PlatformCliError(ConnectorFault.UNREACHABLE, f"no connection ({reason})", place=place)
 
 
-def _host_key(transport: paramiko.Transport) -> HostKey:
-    key = transport.get_remote_server_key()
+def _host_key(transport: paramiko.Transport, place: Place) -> HostKey:
+    try:
+        key = transport.get_remote_server_key()
+    except paramiko.SSHException:
+        raise _broken_handshake(None, place, sha1=True) from None
     return HostKey(key.get_name(), key.fingerprint)
 
 
@@ -317,20 +322,22 @@ class _Login:
         self._sent = False
 
     def log_in(self, transport: paramiko.Transport) -> None:
-        transport.auth_timeout = self._deadline.remaining()
         try:
             more = self._ask(transport)
         except _StopLoginError as error:
             raise self._refused(str(error)) from None
         except paramiko.BadAuthenticationType as error:
             raise self._unsupported(error.allowed_types) from None
-        except (paramiko.AuthenticationException, paramiko.SSHException, EOFError, OSError) as error:
+        except TimeoutError:
+            raise
+        except Exception as error:  # noqa: BLE001 - paramiko raises whatever its own thread died of
             raise self._failed(transport, error) from None
         if more:
             raise self._unsupported(more)
 
     def _ask(self, transport: paramiko.Transport) -> list[str]:
         username = self._settings.username
+        transport.auth_timeout = self._deadline.remaining()
         try:
             return transport.auth_interactive(username, self._answer)
         except paramiko.BadAuthenticationType as error:
