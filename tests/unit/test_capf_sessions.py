@@ -22,6 +22,7 @@ from ctlctl_capf import (
     ClientRules,
     Command,
     Conversation,
+    Credential,
     Curve,
     DeleteCertificateRequest,
     Dialect,
@@ -361,6 +362,18 @@ class TestServer:
         assert own is not None
         ours.issued(issue(DEVICE, own))
         assert isinstance(ours.next_step(), Send)
+
+    def test_an_existing_certificate_that_is_not_for_signatures(self) -> None:
+        encipher_only = der_extension("2.5.29.15", bytes.fromhex("03020520"))
+        base = plan(DEVICE, "rsa1024-b", issuer=CAPF.subject, issuer_key=CAPF.key_name)
+        own = Credential(base.but(extensions=(encipher_only,)).encode(), credential().sign)
+        order = Order(Operation.DELETE, AuthMode.LSC)
+        for rules, result in (
+            (ServerRules(), Result.CERTIFICATE_USAGE),
+            (ServerRules(check_usage=False), Result.DELETED),
+        ):
+            ours = CapfClient(DEVICE, NOW, existing=own, issuers=[CA])
+            assert converse(ours, Phone(installed=LSC), server(rules), Clerk(order)).server.result is result
 
     def test_what_is_fetched_must_be_a_certificate(self) -> None:
         ours, desk = server(), Clerk(Order(Operation.FETCH, AuthMode.NONE))
