@@ -151,7 +151,7 @@ def test_a_store_that_is_locked_while_it_is_to_be_migrated(tmp_path: Path) -> No
         Store.open(path, lock_timeout=0.05)
     assert caught.value.kind is StoreFault.LOCKED
     with Store.open(path) as store:
-        assert store.schema_version() == "0003"
+        assert store.schema_version() == "0004"
 
 
 def test_a_short_lock_is_waited_for(tmp_path: Path) -> None:

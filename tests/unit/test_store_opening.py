@@ -53,7 +53,7 @@ def test_it_is_opened_by_path_and_by_url(tmp_path: Path) -> None:
     path = tmp_path / "a b.db"
     with Store.open(path) as store:
         record_phones(store, 1, phone(1))
-        assert store.schema_version() == "0003"
+        assert store.schema_version() == "0004"
     with Store.open(f"sqlite:///{path}") as store:
         assert store.clusters() == (HQ,)
         store.migrate()

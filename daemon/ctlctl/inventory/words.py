@@ -10,15 +10,16 @@ ListKind: TypeAlias = Literal["ctl", "itl"]
 class Source(StrEnum):
     """Who says so. Each is asked by a job of its own, and fails alone."""
 
+    # In the order in which they are asked one after the other: what is installed comes before what is presented.
     AXL = "axl"
     RIS = "ris"
+    CERTIFICATE_API = "certificate-api"
+    CONTROL_CENTER = "control-center"
+    PLATFORM_CLI = "platform-cli"
     TRUST_LISTS = "trust-lists"
     TLS_PORTS = "tls-ports"
-    PHONE_TLS = "phone-tls"
-    CONTROL_CENTER = "control-center"
-    CERTIFICATE_API = "certificate-api"
-    PLATFORM_CLI = "platform-cli"
     TVS = "tvs"
+    PHONE_TLS = "phone-tls"
     PHONE_PAGES = "phone-pages"
 
 

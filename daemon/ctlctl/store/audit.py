@@ -34,6 +34,12 @@ def append(  # noqa: PLR0913 - what an entry is made of
     return entry
 
 
+def newest_hash(connection: Connection) -> str | None:
+    """Return the hash of the newest entry; None where there is none."""
+    found: str | None = connection.execute(select(AUDIT.c.hash).order_by(AUDIT.c.number.desc()).limit(1)).scalar()
+    return found
+
+
 def read_all(connection: Connection, first: int = 1) -> Iterator[AuditEntry]:
     """Give entries from a number on, oldest first."""
     query = select(AUDIT).where(AUDIT.c.number >= first).order_by(AUDIT.c.number)

@@ -317,6 +317,57 @@ AUDIT: Final = Table(
     Column("hash", String(64), nullable=False),
 )
 
+#: Plans as they were approved, byte by byte. Like the audit log, they and rollouts outlive what is known of a cluster.
+PLAN: Final = Table(
+    "plan",
+    METADATA,
+    Column("sha256", String(64), primary_key=True),
+    _word("id"),
+    _word("cluster"),
+    Column("data", LargeBinary, nullable=False),
+    _instant("kept_at"),
+)
+
+PLAN_APPROVAL: Final = Table(
+    "plan_approval",
+    METADATA,
+    Column("sha256", String(64), ForeignKey("plan.sha256"), primary_key=True),
+    Column("uid", BigInteger, primary_key=True),
+    _word("name"),
+    _instant("at"),
+)
+
+ROLLOUT: Final = Table(
+    "rollout",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True),
+    Column("plan", String(64), ForeignKey("plan.sha256"), nullable=False),
+    _word("plan_id"),
+    _word("cluster"),
+    _instant("started_at"),
+    _word("started_by"),
+    _perhaps("ended_at"),
+    _perhaps("baseline"),
+    _word("head"),
+    # One at a time on each cluster.
+    Index(
+        "uq_rollout_open",
+        "cluster",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+ROLLOUT_PHONE: Final = Table(
+    "rollout_phone",
+    METADATA,
+    Column("rollout", _NUMBER, ForeignKey("rollout.number"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    _word("state"),
+    _word("value"),
+)
+
 FINDING: Final = Table(
     "finding",
     METADATA,

@@ -30,6 +30,7 @@ from ctlctl.store.nodes import (
 from ctlctl.store.phone_events import read_events
 from ctlctl.store.phone_pages import record_pages
 from ctlctl.store.phones import record_phones, take_in
+from ctlctl.store.rolloutstore import RolloutStore
 from ctlctl.store.rounds import (
     UNFINISHED,
     Round,
@@ -400,6 +401,11 @@ class Store:
         with self._database.read() as connection:
             cluster_id = cluster_id_of(connection, cluster)
             return () if cluster_id is None else read_events(connection, cluster_id, name, limit)
+
+    @property
+    def acts(self) -> RolloutStore:
+        """Plans and rollouts."""
+        return RolloutStore(self._database)
 
     # The audit log.
 
