@@ -72,7 +72,7 @@ if TYPE_CHECKING:
         StoreCertificateRequest,
         StoreCertificateResponse,
     )
-    from ctlctl_capf.origin import Authorities, Classification, Origin, OriginCode, classify
+    from ctlctl_capf.origin import Authorities, Classification, Origin, OriginCode, classify, origin_of
     from ctlctl_capf.outcome import (
         ClientStep,
         Delete,
@@ -188,6 +188,7 @@ _HOMES = {
     "decode_message": "codec",
     "encode": "codec",
     "issue_lsc": "lsc",
+    "origin_of": "origin",
     "read_pins": "manufacturers",
     "signed_by_device": "authentication",
     "signed_in_session": "authentication",
@@ -289,6 +290,7 @@ __all__ = [
     "decode_message",
     "encode",
     "issue_lsc",
+    "origin_of",
     "read_pins",
     "signed_by_device",
     "signed_in_session",

@@ -98,6 +98,18 @@ def classify(certificate: Certificate, authorities: Authorities, seen: Iterable[
     return _unknown(certificate)
 
 
+def origin_of(issuer_sha256: bytes, authorities: Authorities) -> Origin:
+    """Tell what a certificate is, where only the fingerprint of its issuer has been kept.
+
+    Args:
+        issuer_sha256: SHA-256 of the certificate whose key signed it; whoever kept it has checked that.
+        authorities: whom it may come from.
+    """
+    if any(fingerprint(capf) == issuer_sha256 for capf in authorities.capfs):
+        return Origin.LSC
+    return Origin.MIC if any(pin.sha256 == issuer_sha256 for pin in authorities.pins) else Origin.UNKNOWN
+
+
 def _unknown(certificate: Certificate) -> Classification:
     names = [value for kind, value in certificate.issuer if kind == "CN"]
     name = names[-1] if names else ""

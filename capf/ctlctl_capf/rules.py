@@ -26,6 +26,15 @@ from ctlctl_trust.issuing import issued_by
 
 #: Names of hardware: a prefix and the MAC, of gateways ten digits of it and three of the port.
 _HARDWARE: Final = re.compile(r"[A-Z]{2,3}[0-9A-F]{12,13}")
+#: What cryptography is known to raise on extensions that it does not like.
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 #: Characters of a device name; SEP and MAC have 15, users' names in CUCM at most 128.
 MAX_DEVICE: Final = 256
 
@@ -175,7 +184,7 @@ def may_sign(certificate: Certificate) -> bool:
         usage = x509.load_der_x509_certificate(certificate.der).extensions.get_extension_for_class(x509.KeyUsage)
     except x509.ExtensionNotFound:
         return True
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion):
+    except _UNREADABLE:
         return False
     return usage.value.digital_signature
 

@@ -36,6 +36,7 @@ from ctlctl_capf import (
     decide,
     decode,
     issue_lsc,
+    origin_of,
     read_pins,
     write_pins,
 )
@@ -67,6 +68,11 @@ class TestOrigin:
         mic = classify(issued(MAKER), ROOM, [CAPF.read(), MAKER.read()])
         assert (mic.origin, mic.code, mic.issuer) == (Origin.MIC, OriginCode.ISSUED_BY_MANUFACTURER, MAKER.read())
         assert "Cisco Manufacturing CA" in mic.words
+
+    def test_by_the_fingerprint_of_the_issuer(self) -> None:
+        for maker, origin in ((CAPF, Origin.LSC), (OLD_CAPF, Origin.LSC), (MAKER, Origin.MIC)):
+            assert origin_of(sha256(maker.encode()).digest(), ROOM) is origin
+        assert origin_of(bytes(32), ROOM) is Origin.UNKNOWN
 
     def test_never_by_names(self) -> None:
         """Somebody's CA that bears the name of a manufacturer or of our CAPF."""

@@ -574,6 +574,8 @@ class TestRules:
         assert with_usage("03020780")
         assert not with_usage("03020520")
         assert not with_usage("ff")
+        # An alternative name of a kind that cryptography does not read, and no usage.
+        assert not with_usage("3004a3023000", "2.5.29.17")
         assert may_sign(plan(DEVICE, "rsa1024-c").read())
         assert not may_sign(plan(DEVICE, "rsa1024-c", serial=0).read())
 
