@@ -45,7 +45,8 @@ def node_parts(world: World) -> dict[str, Any]:
         ),
         "stores": tuple(one for node in up for one in _stores(world, node, now)),
         "replication": tuple(
-            ReplicationFact(cluster.publisher.name, one.node.name, one.setup, one.words, 0, now)
+            # Of a node that is off the others say that it has not begun.
+            ReplicationFact(cluster.publisher.name, one.node.name, one.setup * one.reachable, one.words, 0, now)
             for one in replication(world)
         ),
         "ntp": tuple(NtpFact(node.name, ntp_state(world, node) == "synchronised", 3, 0.5, now) for node in up),

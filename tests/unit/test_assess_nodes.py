@@ -42,6 +42,7 @@ from support.smallsnapshot import (
     NEW_PUB,
     NODES,
     NOW,
+    REFUSED,
     SEEN,
     TOMCAT,
     codes,
@@ -384,6 +385,14 @@ def test_one_node_that_sees_it_bad_is_enough() -> None:
         assert "as sub1 sees it" in got["sub1"].summary
 
 
+def test_replication_of_a_node_that_is_off_is_not_told_beside_that() -> None:
+    ports = tuple(replace(one, fault=REFUSED if one.node == "sub1" else None) for one in whole().ports)
+    for state, is_told in ((0, False), (4, True)):
+        snapshot = replace(replicated(state=state)(), ports=ports)
+        assert (ClusterCode.REPLICATION_BROKEN in codes(snapshot)) is is_told
+    assert ClusterCode.REPLICATION_BROKEN in codes(replicated(state=0)())
+
+
 @pytest.mark.parametrize(
     ("changes", "says", "severity", "synchronised"),
     [
@@ -581,6 +590,25 @@ def test_what_fails_everywhere_is_said_once() -> None:
     assert got["tvs"].count == 3
     two = of(states(*(failed(TVS, node) for node in ALL[:2])), ClusterCode.SOURCE_FAILING)
     assert set(two) == {"pub/tvs", "sub1/tvs"}
+
+
+def test_a_node_that_answers_in_part_is_said_to() -> None:
+    half = NodeState(CLI, "sub1", ASKED, Fault("rights", "show cert needs level 1", ""), NOW - 7200)
+    got = of(states(half), ClusterCode.SOURCE_FAILING)["sub1/platform-cli"]
+    assert "The platform CLI of sub1 does not tell everything, for 2 h (last answer 5 min ago)" in got.summary
+    assert got.severity is W
+
+
+def test_a_round_that_fails_as_a_whole_is_told_though_nodes_were_well() -> None:
+    fault = Fault("secret", "the password file cannot be read", "Give it to ctld")
+    state = SourceState(CLI, NOW - 7200, NOW, fault, NOW - 3600)
+    got = of(whole(sources={**whole().sources, CLI: state}), ClusterCode.SOURCE_FAILING)
+    assert list(got) == ["platform-cli"]
+    # That of a node is told with the node.
+    node = states(failed(CLI, "sub1", "secret"))
+    assert list(of(replace(node, sources={**node.sources, CLI: state}), ClusterCode.SOURCE_FAILING)) == [
+        "sub1/platform-cli"
+    ]
 
 
 def test_a_node_that_never_answered_or_not_for_long_is_unknown() -> None:

@@ -37,3 +37,11 @@ class Answers:
         """Tell whether a node answered a source when it was last asked."""
         state = self._states.get((source, folded(node)))
         return state is not None and state.at is not None and state.fault is None
+
+
+def silent_nodes(snapshot: Snapshot) -> frozenset[str]:
+    """Return the nodes of which no port answers: that is told once, as such."""
+    asked: dict[str, list[bool]] = {}
+    for state in snapshot.ports:
+        asked.setdefault(folded(state.node), []).append(state.fault is not None)
+    return frozenset(node for node, silent in asked.items() if len(silent) > 1 and all(silent))

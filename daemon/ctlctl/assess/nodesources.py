@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ctlctl.assess.answers import folded
+from ctlctl.assess.answers import folded, silent_nodes
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
 from ctlctl.assess.words import ago, listed, span
@@ -76,7 +76,7 @@ class _Rules:
         self._policy = policy
         self._now = now
         self._findings = findings
-        self._silent = _silent_nodes(snapshot)
+        self._silent = silent_nodes(snapshot)
 
     def judge(self) -> None:
         rest: dict[Source, list[tuple[NodeState, Fault]]] = {}
@@ -231,11 +231,3 @@ class _Rules:
                 evidence={"last_success": max(times, default=None), "nodes": [state.node for state in states]},
                 count=len(states),
             )
-
-
-def _silent_nodes(snapshot: Snapshot) -> frozenset[str]:
-    """Return the nodes of which no port answers: that is told once, as such."""
-    asked: dict[str, list[bool]] = {}
-    for state in snapshot.ports:
-        asked.setdefault(folded(state.node), []).append(state.fault is not None)
-    return frozenset(node for node, silent in asked.items() if len(silent) > 1 and all(silent))

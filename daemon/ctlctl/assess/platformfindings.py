@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Final
 
-from ctlctl.assess.answers import Answers
+from ctlctl.assess.answers import Answers, folded, silent_nodes
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.known import Known, epoch
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
@@ -59,6 +59,7 @@ class PlatformRules:
         self._now = now
         self._findings = findings
         self._answers = Answers(snapshot)
+        self._silent = silent_nodes(snapshot)
         self._numbers = PlatformNumbers()
 
     def judge(self) -> PlatformNumbers:
@@ -81,7 +82,9 @@ class PlatformRules:
             # The node that fails sees itself less well than the others see it: one that sees it bad is enough.
             worst = min(facts, key=_goodness)
             self._numbers.replication[node] = _number(worst)
-            if _goodness(worst) < len(_GOODNESS) - 1:
+            # Of a node that is off the others cannot tell more; that it is off is told as such.
+            off = folded(node) in self._silent and _number(worst) in {0, -1}
+            if _goodness(worst) < len(_GOODNESS) - 1 and not off:
                 self._broken(node, worst)
 
     def _broken(self, node: str, fact: ReplicationFact) -> None:
