@@ -79,9 +79,8 @@ class RolloutSettings(Table):
         site_percent: share of one site (device pool) that may be under way.
         group_percent: share of one CallManager group that may be.
         phones_per_minute: what the cluster is reckoned to carry.
-        resets_per_second: most resets in one site.
         off_air_seconds: how long a phone is off the air for one reset, at least and at most.
-        attempts: tries for each phone, in windows of their own.
+        retries: how often a phone is tried again after its first time.
         halt_failures: failures in a batch that halt the rollout.
         halt_percent: share of a batch whose failure halts it.
         halt_unknown_percent: share of a batch of which nobody can tell, over which it halts.
@@ -105,9 +104,7 @@ class RolloutSettings(Table):
     )
     second_approver: bool = Field(default=False, description="true: two different people have to", examples=[True])
     approval_days: int = Field(default=14, ge=1, le=90, description="an approval holds for so long", examples=[14])
-    drift_percent: float = Field(
-        default=5.0, ge=0, le=100, allow_inf_nan=False, description="phones that may have changed", examples=[5]
-    )
+    drift_percent: int = Field(default=5, ge=0, le=100, description="phones that may have changed", examples=[5])
     do_not_touch: FilePath | None = Field(
         default=None, description="file with names of phones that no plan takes in", examples=["do-not-touch.txt"]
     )
@@ -117,32 +114,21 @@ class RolloutSettings(Table):
     canary_rest_minutes: int = Field(default=30, ge=0, le=10_080, description="watch of a canary", examples=[30])
     batch_size: int = Field(default=250, ge=1, le=10_000, description="phones of a batch", examples=[250])
     in_flight: int = Field(default=64, ge=1, le=2_000, description="phones under way at a time", examples=[64])
-    site_percent: float = Field(
-        default=10.0, gt=0, le=100, allow_inf_nan=False, description="of one site under way", examples=[10]
-    )
-    group_percent: float = Field(
-        default=20.0, gt=0, le=100, allow_inf_nan=False, description="of one CallManager group", examples=[20]
-    )
+    site_percent: int = Field(default=10, ge=1, le=100, description="of one site under way", examples=[10])
+    group_percent: int = Field(default=20, ge=1, le=100, description="of one CallManager group", examples=[20])
     # 250 phones in ten minutes: a window of six hours carries 9,000.
     phones_per_minute: float = Field(
         default=25.0, gt=0, le=1_000, allow_inf_nan=False, description="what the cluster carries", examples=[25]
     )
-    resets_per_second: float = Field(
-        default=1.0, gt=0, le=20, allow_inf_nan=False, description="resets in one site", examples=[1.0]
-    )
     off_air_seconds: Annotated[
         tuple[Annotated[int, Field(ge=1, le=3_600)], Annotated[int, Field(ge=1, le=3_600)]], Field(strict=False)
     ] = Field(default=(40, 90), description="off the air for one reset, at least and at most", examples=[[40, 90]])
-    attempts: int = Field(default=3, ge=1, le=10, description="tries for each phone", examples=[3])
+    retries: int = Field(default=3, ge=0, le=10, description="tries after the first", examples=[3])
     halt_failures: int = Field(default=10, ge=1, le=10_000, description="failures that halt", examples=[10])
-    halt_percent: float = Field(
-        default=2.0, ge=0, le=100, allow_inf_nan=False, description="of a batch failed halts", examples=[2]
-    )
-    halt_unknown_percent: float = Field(
-        default=20.0, ge=0, le=100, allow_inf_nan=False, description="of a batch unknown halts", examples=[20]
-    )
-    halt_unregistered_percent: float = Field(
-        default=3.0, gt=0, le=100, allow_inf_nan=False, description="lost registrations that halt", examples=[3]
+    halt_percent: int = Field(default=2, ge=0, le=100, description="of a batch failed halts", examples=[2])
+    halt_unknown_percent: int = Field(default=20, ge=0, le=100, description="of a batch unknown halts", examples=[20])
+    halt_unregistered_percent: int = Field(
+        default=3, ge=0, le=100, description="lost registrations that halt", examples=[3]
     )
     capf_rest_days: int = Field(default=365, ge=0, le=7_300, description="rest of CAPF's certificate", examples=[365])
     renew_before_days: int = Field(

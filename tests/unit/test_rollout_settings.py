@@ -20,7 +20,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         (("mon", "tue", "wed", "thu", "fri", "sat", "sun"), "22:00", "04:00")
     ]
     assert (made.canary_sizes, made.batch_size, made.in_flight) == ((10, 50, 200), 250, 64)
-    assert (made.approval_days, made.drift_percent, made.second_approver, made.approvers) == (14, 5.0, False, ())
+    assert (made.approval_days, made.drift_percent, made.second_approver, made.approvers) == (14, 5, False, ())
     assert (made.off_air_seconds, made.capf_rest_days, made.do_not_touch) == ((40, 90), 365, None)
 
 
@@ -48,7 +48,7 @@ def test_windows_and_files_are_read() -> None:
         ({"windows": [{"days": [], "opens": "22:00", "closes": "23:00"}]}, "days"),
         ({"canary_sizes": [0]}, "canary_sizes"),
         ({"off_air_seconds": [90, 40]}, "the least is more than the most"),
-        ({"drift_percent": float("nan")}, "drift_percent"),
+        ({"drift_percent": 5.5}, "drift_percent"),
         ({"in_flight": 0}, "in_flight"),
         ({"approvers": ["a b"]}, "approvers"),
         ({"batchsize": 3}, "did you mean batch_size?"),

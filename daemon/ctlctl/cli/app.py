@@ -21,6 +21,7 @@ from ctlctl.cli.fleet import (
     trustlist_list,
 )
 from ctlctl.cli.lab import lab
+from ctlctl.cli.plan import plan
 from ctlctl.cli.settingsfile import SettingsFile
 from ctlctl.cli.trustlist import trustlist
 from ctlctl.cli.upkeep import config as config_group
@@ -64,6 +65,7 @@ _COMMANDS = (
     audit,
     audit_log,
     finding,
+    plan,
     config_group,
     store,
     lab,

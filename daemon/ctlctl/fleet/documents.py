@@ -169,6 +169,7 @@ def phone_document(phone: Phone, view: PhoneView) -> dict[str, Json]:
     config, registration, probe, credential = phone.config, phone.registration, phone.probe, view.credential
     return {
         "name": config.name,
+        "pkid": config.pkid,
         "description": config.description,
         "model": config.model,
         "family": view.model_family,
