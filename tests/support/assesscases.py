@@ -187,8 +187,8 @@ NODE_CASES = {
         holding(itl_hash="ab" * 16),
         S.WARNING,
         "itl",
-        "1 registered phone does not hold the newest ITL, which is known for 50 d, by their own pages: 1 hold one that "
-        "no node is known to have served (8841: 1).",
+        "1 registered phone does not hold the newest ITL, which is known for 50 d, by their own pages: 1 holds one "
+        "that no node is known to have served (8841: 1).",
     ),
     C.TVS_UNAWARE: Case(
         lambda: tvs_answers(unknown_to("sub2", PUB)),

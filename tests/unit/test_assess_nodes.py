@@ -476,6 +476,10 @@ REPLACED = with_lists(newer("pub", "itl", itl(), OLDER_ITL, age=2 * DAY))
         (md5_of(itl("sub1")), NOW - 9 * DAY, NOW - 60, Held.NEWEST),
         (md5_of(OLDER_ITL), NOW - 3600, NOW - 5 * DAY, Held.OLDER),
         ("ab" * 16, NOW - 3600, NOW - 5 * DAY, Held.FOREIGN),
+        ("ab" * 20, NOW - 3600, NOW - 5 * DAY, Held.FOREIGN),
+        # What is no checksum is no proof.
+        ("ab" * 15, NOW - 3600, NOW - 5 * DAY, Held.UNKNOWN),
+        ("installed", NOW - 3600, NOW - 5 * DAY, Held.UNKNOWN),
         ("", NOW - 3600, NOW - 5 * DAY, Held.NONE),
         (None, NOW - 3600, NOW - 5 * DAY, Held.UNKNOWN),
         # Read before the newest list was there, or before the phone started.

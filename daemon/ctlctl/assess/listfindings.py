@@ -306,9 +306,9 @@ def report_not_taken(tally: Tally, policy: Policy, now: int, findings: Findings)
 
 
 _HELD: Final = {
-    Held.OLDER.value: "hold an older one that a node served before",
-    Held.FOREIGN.value: "hold one that no node is known to have served",
-    Held.NONE.value: "hold none",
+    Held.OLDER.value: "an older one that a node served before",
+    Held.FOREIGN.value: "one that no node is known to have served",
+    Held.NONE.value: "none at all",
 }
 
 
@@ -327,7 +327,10 @@ def report_phones_behind(tally: Tally, policy: Policy, now: int, findings: Findi
             continue
         # A list that nobody saw served may be one from before anybody looked; none at all is never right.
         late = group.words[Held.NONE.value] > 0 or now - since > policy.list_taken_within
-        said = "; ".join(f"{number:,} {_HELD.get(word, word)}" for word, number in group.words.most_common())
+        said = "; ".join(
+            f"{number:,} {'holds' if number == 1 else 'hold'} {_HELD.get(word, word)}"
+            for word, number in group.words.most_common()
+        )
         findings.add(
             ClusterCode.PHONE_LIST_OLD,
             FindingSeverity.WARNING if late else FindingSeverity.INFO,

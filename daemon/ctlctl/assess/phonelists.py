@@ -4,6 +4,7 @@ That is proof where times are only a hint. A phone prints MD5, SHA-1 or a longer
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -13,6 +14,7 @@ from ctlctl.inventory.values import ListVersion, Phone, Snapshot
 from ctlctl.inventory.words import ListKind
 
 _DIGESTS: Final = ("md5", "sha1", "sha256", "sha512")
+_CHECKSUM: Final = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})")
 _KINDS: Final[tuple[ListKind, ...]] = ("ctl", "itl")
 
 
@@ -87,7 +89,8 @@ class PhoneLists:
             return Held.OLDER
         if not held:
             return Held.NONE
-        return Held.FOREIGN if served.is_whole else Held.UNKNOWN
+        # What is no checksum (a model's own words) proves nothing.
+        return Held.FOREIGN if served.is_whole and _CHECKSUM.fullmatch(held) else Held.UNKNOWN
 
 
 def _served(kind: ListKind, snapshot: Snapshot, known: Known) -> _Served:

@@ -109,6 +109,7 @@ class PlatformRules:
             "Renew no certificate and update no CTL before it is in state 2",
             "On the publisher: utils dbreplication status, then utils dbreplication repair all or reset NODE as it "
             "advises",
+            f"ctlctl node list {self._findings.cluster}",
             subject=node,
             evidence={
                 "state": fact.state,
@@ -146,6 +147,7 @@ class PlatformRules:
             "Certificates seem to begin or end at the wrong time, replication and LSCs suffer; phones take their time "
             "from here.",
             f"On {node}: utils ntp status; on the publisher: check the NTP servers, and UDP port 123 on the way",
+            f"ctlctl node list {self._findings.cluster}",
             subject=node,
             evidence={
                 "synchronised": fact.synchronised,
@@ -231,8 +233,9 @@ class PlatformRules:
             FindingSeverity.INFO,
             f"{count(len(found), 'LSC')} on {nodes} {'was' if len(found) == 1 else 'were'} issued and never installed.",
             "The phone gave up before it had its certificate, and goes on with the one it had, or without.",
-            f"On {nodes}: utils capf stale-lsc list says whose; order the operation again for these phones",
-            "When they have theirs: utils capf stale-lsc delete all",
+            f"ctlctl capf stale-lsc {self._findings.cluster}",
+            "Order the operation again for these phones",
+            f"When they have theirs, on {nodes}: utils capf stale-lsc delete all",
             evidence={"lines": lines, "since": min(one.since for one in found)},
             count=len(found),
         )

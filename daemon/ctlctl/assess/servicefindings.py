@@ -156,7 +156,7 @@ class ServiceRules:
             f"{'and is activated' if fact.activated else 'and should run'}.",
             matter.so_what,
             f"On {node}: utils service start {name}; if it stops again, its traces say why",
-            f"ctlctl cluster status {self._findings.cluster}",
+            f"ctlctl service list {self._findings.cluster} --node {node}",
             subject=f"{node}/{name}",
             evidence={
                 "status": fact.status,
