@@ -35,7 +35,7 @@ from support.assesscases import (
     unknown_to,
 )
 from support.lists import CAPF, PUB, SUB2
-from support.pki import START, san_extension
+from support.pki import START, plan, san_extension
 from support.smallsnapshot import (
     ASKED,
     DAY,
@@ -209,6 +209,16 @@ def test_one_situation_raises_one_of_the_two() -> None:
     other = with_certificates(row(Source.TLS_PORTS, "sub2", "sip", PUB))
     assert codes(other) == {ClusterCode.SERVED_DIFFERS}
     assert "Find out who answers" in of(other, ClusterCode.SERVED_DIFFERS)["sub2/CallManager"].do[0]
+
+
+def test_a_port_may_present_the_elliptic_one() -> None:
+    elliptic = plan("sub2-EC.example.com", "ec384", serial=0x5150)
+    snapshot = with_certificates(
+        row(Source.AXL, "sub2", "CallManager-ECDSA", elliptic),
+        *(row(Source.TLS_PORTS, "sub2", port, elliptic) for port in ("sip", "sccp")),
+    )
+    mine = [one for one in judged(snapshot).certificates if (one.node, one.serial) == ("sub2", f"{SUB2.serial:X}")]
+    assert [one.served for one in mine] == [None]
 
 
 # Quality.

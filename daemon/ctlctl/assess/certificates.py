@@ -103,10 +103,14 @@ class CertificateRules:
 
     def _is_served(self, seen: list[Seen], unit: str) -> bool | None:
         """Tell whether ports present a certificate; None where none was looked at while it was there."""
-        presented = self._now_presented(seen[0].fact.node, unit)
+        node = seen[0].fact.node
+        presented = self._now_presented(node, unit)
         if any(one.sha256 == seen[0].sha256 for one in presented):
             return True
-        return False if any(_at_one_time(one, other) for one in presented for other in seen) else None
+        # A port that presents the other one of RSA and ECDSA says nothing about this one.
+        other = self._known.listed(node, f"{unit}{_RSA}")
+        wrong = [one for one in presented if other is None or one.sha256 != other.sha256]
+        return False if any(_at_one_time(one, mine) for one in wrong for mine in seen) else None
 
     def _now_presented(self, node: str, unit: str) -> list[Seen]:
         """Return what ports of a unit present that answered at the last look."""
