@@ -5,6 +5,7 @@ import click
 from ctlctl import __version__
 from ctlctl.cli.acts import audit, audit_log
 from ctlctl.cli.cluster import cluster
+from ctlctl.cli.enroll import enroll
 from ctlctl.cli.finding import finding
 from ctlctl.cli.fleet import (
     capf,
@@ -22,6 +23,7 @@ from ctlctl.cli.fleet import (
 )
 from ctlctl.cli.lab import lab
 from ctlctl.cli.plan import plan
+from ctlctl.cli.rollout import rollout
 from ctlctl.cli.settingsfile import SettingsFile
 from ctlctl.cli.trustlist import trustlist
 from ctlctl.cli.upkeep import config as config_group
@@ -50,6 +52,7 @@ cluster.add_command(cluster_refresh)
 trustlist.add_command(trustlist_list)
 trustlist.add_command(trustlist_history)
 finding.add_command(finding_list)
+capf.add_command(enroll)
 
 _COMMANDS = (
     status,
@@ -62,6 +65,7 @@ _COMMANDS = (
     cert,
     phone,
     capf,
+    rollout,
     audit,
     audit_log,
     finding,

@@ -1,10 +1,13 @@
 """The AXL client: a cluster's configuration as plain values, and the few changes that a lifecycle of trust needs."""
 
 import time
+from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from ctlctl.connectors.axl_now import NAMES_AT_ONCE, PhoneNow, phones_now, read_phone_now
 from ctlctl.connectors.axl_ports import START_WRITES_PER_SECOND, AxlObserver, AxlSettings
 from ctlctl.connectors.axl_readers import bare_pkid
 from ctlctl.connectors.axl_reads import AxlReads
@@ -77,6 +80,24 @@ class AxlClient(AxlReads):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def phones_now(self, names: Iterable[str]) -> Iterator[PhoneNow]:
+        """Read many phones as the database has them now, a few hundred with each question.
+
+        Args:
+            names: device names; case counts.
+
+        Yields:
+            Those that are there.
+
+        Raises:
+            AxlError: A question could not be answered, or a name cannot be one.
+        """
+        rest, columns = iter(names), self._lsc_columns()
+        while piece := list(islice(rest, NAMES_AT_ONCE)):
+            checked = [self._checked(checked_name, "the name of a phone", name) for name in piece]
+            for row in self._session.query(phones_now(columns, checked)):
+                yield read_phone_now(row)
 
     def update_phone(self, name: str, change: PhoneChange) -> None:
         """Change a phone in the database; the phone itself notices when it is applied or reset.

@@ -24,6 +24,7 @@ from ctlctl.service.history import audit_answer, list_history, phone_history
 from ctlctl.service.hub import Hub
 from ctlctl.service.jobs import Jobs
 from ctlctl.service.policy import intervals_of
+from ctlctl.service.rollouts import TICK_SECONDS, Rollouts
 from ctlctl.service.sdnotify import Notifier, watchdog_seconds
 from ctlctl.service.server import ApiServer, Peer, QuestionError
 from ctlctl.service.snapshotfile import SnapshotWriter
@@ -62,14 +63,23 @@ class Addresses:
 class Daemon:
     """ctld."""
 
-    def __init__(self, path: Path, settings: Settings, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: Settings,
+        now: Callable[[], float] = time.time,
+        *,
+        tick_seconds: float = TICK_SECONDS,
+    ) -> None:
         """Open nothing yet.
 
         Args:
             path: the settings file; read again at each reload.
             settings: what it says now.
             now: the clock, seconds since 1970.
+            tick_seconds: real seconds between two turns of a rollout.
         """
+        self._tick_seconds = tick_seconds
         self._path = path
         self._settings = settings
         self._now = now
@@ -116,6 +126,9 @@ class Daemon:
         self.registry.register(FleetCollector(lambda: self.hub.reports))
         self.telemetry.reloaded(ok=True, at=self._now())
         self._acting = Acting(self._store, self._now)
+        self._rollouts = Rollouts(
+            self._store, self.hub, self._files, self._now, self._stopping, tick_seconds=self._tick_seconds
+        )
         self._server = ApiServer(settings.api.socket, settings.api.group, self._answer)
         self._server.start()
         self._closing.callback(self._server.stop)
@@ -132,6 +145,8 @@ class Daemon:
         self._forget_strangers()
         self._jobs.start()
         self._closing.callback(self._end_rounds)
+        self._rollouts.take_up(self._workers)
+        self._closing.callback(self._rollouts.stop)
         self._notifier.ready(self._words())
 
     def _beat_seconds(self) -> float:
@@ -190,6 +205,7 @@ class Daemon:
                 self._jobs.add(worker)
         self._settings, self._workers = settings, workers
         self._forget_strangers()
+        self._rollouts.take_up(workers)
 
     def _forget_strangers(self) -> None:
         """Show no more of clusters that are not in the settings; the store keeps what it knows of them."""
@@ -248,6 +264,8 @@ class Daemon:
                 return audit_answer(self._store, words, self._now())
             if self._acting.knows(ask):
                 return self._act(ask, words, who)
+            if self._rollouts.knows(ask):
+                return self._rollouts.answer(ask, words, who, self._settings.api.writers, self._worker)
             if ask == "trustlist-history":
                 return list_history(self._store, words, self._now())
             if ask == "phone-history":
@@ -261,22 +279,21 @@ class Daemon:
             raise QuestionError("undecided", str(error)) from None
 
     def _act(self, ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
-        worker = self._worker(words)
+        worker = self._worker(words.get("cluster", ""))
         settings = self._settings
         told = self._acting.answer(ask, words, who, settings.api.writers, worker.settings, worker.opener)
         # What was changed is to be seen at once.
         self._jobs.hurry(worker.name, [Source.AXL])
         return told
 
-    def _worker(self, words: Mapping[str, str]) -> ClusterWorker:
-        name = words.get("cluster", "")
+    def _worker(self, name: str) -> ClusterWorker:
         worker = self._workers.get(name)
         if worker is None:
             raise NoSuchError(f"the settings have no cluster {name!r}; they have: {', '.join(self._workers) or 'none'}")
         return worker
 
     def _refresh(self, words: Mapping[str, str]) -> dict[str, Any]:
-        worker = self._worker(words)
+        worker = self._worker(words.get("cluster", ""))
         name = worker.name
         chosen = words.get("source", "")
         try:

@@ -1,6 +1,7 @@
 """The interfaces of a cluster, opened as its settings say, each with an account of its own memory."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from ctlctl.cluster.access import require_identity, tls_trust
@@ -45,17 +46,16 @@ class Opener:
         axl, platform, writer = cluster.axl, cluster.platform, cluster.writer
         self._writer = None if writer is None else Account(writer.username, writer, Place(name, axl.host, "AXL"))
         soap = Account(axl.username, axl, Place(name, axl.host, "AXL"))
-        # An interface that refuses an account says nothing about another: rights differ. Each tries once.
+        # Rights differ, so that Control Center may refuse whom AXL takes. The platform account is one: CUCM locks it
+        # after three wrong passwords, whoever tried them.
         self._accounts = {
             Source.AXL: soap,
             Source.RIS: soap,
             Source.CONTROL_CENTER: Account(axl.username, axl, Place(name, axl.host, "Control Center")),
         }
         if platform is not None:
-            self._accounts |= {
-                Source.CERTIFICATE_API: Account(platform.username, platform, Place(name, axl.host, "certificate API")),
-                Source.PLATFORM_CLI: Account(platform.username, platform, Place(name, axl.host, "platform CLI")),
-            }
+            account = Account(platform.username, platform, Place(name, axl.host, "platform account"))
+            self._accounts |= {Source.CERTIFICATE_API: account, Source.PLATFORM_CLI: account}
 
     def was_refused(self, source: Source) -> None:
         """Remember that a source refused its account as it is now: CUCM locks accounts that keep trying."""
@@ -111,8 +111,12 @@ class Opener:
         password = self._platform(Source.PLATFORM_CLI).password()
         return lambda node: PlatformCli(cli_settings(self._name, self._cluster, node, password))
 
-    def writer(self) -> AxlClient:
+    def writer(self, *, patience_seconds: float = _PATIENCE_SECONDS, per_second: float | None = None) -> AxlClient:
         """Open AXL for changes, with the account that is kept for them.
+
+        Args:
+            patience_seconds: for all waits of one change on a busy cluster; 0 tells at once that it is busy.
+            per_second: most changes a second; None for what the settings say.
 
         Raises:
             ConnectorError: there is none, it cannot be used, or the server is not the cluster's.
@@ -126,7 +130,9 @@ class Opener:
         password = self._writer.password()
         require_identity(self._name, self._cluster)
         trust = tls_trust(self._cluster, self._cluster.axl, place) or TlsTrust()
-        settings = axl_settings(self._name, self._cluster, password, trust, _PATIENCE_SECONDS, writer.username)
+        settings = axl_settings(self._name, self._cluster, password, trust, patience_seconds, writer.username)
+        if per_second is not None:
+            settings = replace(settings, writes_per_second=per_second)
         return AxlClient(settings, sleep=self._wait, observer=self._observer)
 
     def writer_was_refused(self) -> None:

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
-from typing import Any, Final
+from threading import Lock, Thread
+from typing import Any, BinaryIO, Final
 
 import structlog
 
@@ -20,8 +20,10 @@ from ctlctl.connectors.ports import printable
 
 _LOG: Final = structlog.get_logger("ctld")
 
-#: Bytes of one question.
+#: Bytes of one question; and of one that brings a plan, of which one at a time is taken.
 _MAX_QUESTION: Final = 64 * 1024
+_MAX_PLAN: Final = 80 * 1024 * 1024
+_BRINGS_PLAN: Final = b'{"ask": "plan-approve"'
 #: Questions answered at the same time; more wait.
 _THREADS: Final = 16
 _BACKLOG: Final = 64
@@ -98,6 +100,7 @@ class ApiServer:
         self._group = group
         self._answer = answer
         self._sock: socket.socket | None = None
+        self._plans = Lock()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="api")
         self._thread = Thread(target=self._run, name="api", daemon=True)
 
@@ -170,7 +173,14 @@ class ApiServer:
                 self._send(peer, {"error": {"kind": "denied", "message": words}})
                 return
             with peer.makefile("rb") as lines:
-                self._send(peer, self._answered(lines.readline(_MAX_QUESTION), _peer(user, group)))
+                self._send(peer, self._hear(lines, _peer(user, group)))
+
+    def _hear(self, lines: BinaryIO, who: Peer) -> dict[str, Any]:
+        line = lines.readline(_MAX_QUESTION)
+        if line.endswith(b"\n") or not line.startswith(_BRINGS_PLAN):
+            return self._answered(line, who)
+        with self._plans:
+            return self._answered(line + lines.readline(_MAX_PLAN), who)
 
     def _may_ask(self, user: int, group: int) -> bool:
         if user in {0, os.geteuid()}:

@@ -1,0 +1,239 @@
+"""One rollout under way: gather what is new, decide, keep the decision, act on it; again and again.
+
+What is decided is on disk, with its entries in the audit log, before the first write of it is made; what came of a
+write is on disk with the next step. Whatever a crash leaves open is an intent whose phone is read before it is touched.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import Final
+
+import structlog
+
+from ctlctl.act.rolloutports import AWAY, RolloutPorts
+from ctlctl.assess.model import Json
+from ctlctl.connectors.errors import ConnectorError
+from ctlctl.store.rolloutstore import AuditNote, RolloutStore, StoredRollout
+from ctlctl_capf.rollout.actions import (
+    Action,
+    Arm,
+    Cancel,
+    CheckRegistration,
+    Decision,
+    EventKind,
+    Hold,
+    ProbeTls,
+    Read,
+    Reset,
+    RunPreflight,
+)
+from ctlctl_capf.rollout.estimate import Estimate, estimate
+from ctlctl_capf.rollout.facts import (
+    Answer,
+    Command,
+    Facts,
+    Preflight,
+    Probe,
+    Reading,
+    Registration,
+    Result,
+)
+from ctlctl_capf.rollout.machine import Machine
+from ctlctl_capf.rollout.model import RolloutPlan
+from ctlctl_capf.rollout.rows import AT_WORK, Head, Mode, PhoneRow, PhoneState, RolloutState, recover
+
+_LOG: Final = structlog.get_logger("ctld")
+#: Modes after which nothing of a rollout is left to do, once no phone is at work.
+_OVER: Final = frozenset({Mode.ABORTED, Mode.FINISHED})
+#: Seconds between two looks at whether the approval still holds.
+_VALIDITY_SECONDS: Final = 300
+
+
+class RolloutRun:
+    """A rollout that ctld carries out. One thread calls `step`; any thread may ask or command."""
+
+    def __init__(  # noqa: PLR0913 - what a run is made of
+        self,
+        rollout: StoredRollout,
+        plan: RolloutPlan,
+        rows: Sequence[PhoneRow],
+        ports: RolloutPorts,
+        store: RolloutStore,
+        now: Callable[[], float],
+    ) -> None:
+        """Take a rollout up where it was left.
+
+        Args:
+            rollout: as the store has it.
+            plan: what was approved.
+            rows: one for each phone, in the plan's order.
+            ports: the world.
+            store: where every step goes.
+            now: the clock, seconds since 1970.
+        """
+        self.rollout = rollout
+        self.plan = plan
+        self._ports = ports
+        self._store = store
+        self._now = now
+        self._places = {phone.name: place for place, phone in enumerate(plan.phones)}
+        self._take_up(rollout.head, rows)
+        self._lock = Lock()
+        self._commands: list[Command] = []
+        self._readings: dict[str, Reading] = {}
+        self._seen: dict[str, Registration] = {}
+        self._probes: dict[str, Probe] = {}
+        self._answers: list[Answer] = []
+        self._notes: list[AuditNote] = []
+        self._preflight: Preflight | None = None
+        self._axl = True
+        self._invalid = ""
+        self._looked_at: int | None = None
+        self.hold = Hold.NONE
+        self.head = self._kept = rollout.head
+        self.trouble = ""
+
+    def _take_up(self, head: Head, rows: Sequence[PhoneRow]) -> None:
+        state = RolloutState(head, tuple(rows))
+        self._machine = Machine(self.plan, recover(state, self.plan.limits.settle, int(self._now())))
+
+    def reload(self) -> None:
+        """Forget everything that is not in the store: what was decided and could not be kept was not decided.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        found = next(one for one in self._store.rollouts(self.rollout.cluster) if one.number == self.rollout.number)
+        self._take_up(found.head, self._store.rows(self.rollout.number))
+        self._answers, self._notes = [], []
+        self.head = self._kept = found.head
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._is_over(self.head)
+
+    @property
+    def counts(self) -> Mapping[PhoneState, int]:
+        """How many phones stand where."""
+        return self._machine.counts
+
+    def rows(self) -> tuple[PhoneRow, ...]:
+        """Every phone's row as it is now."""
+        return self._machine.state.rows
+
+    def command(self, command: Command) -> None:
+        """Have an operator's wish obeyed with the next step."""
+        with self._lock:
+            self._commands.append(command)
+
+    def estimate(self) -> Estimate:
+        """When it will be through."""
+        left = sum(many for state, many in self.counts.items() if state in _LEFT)
+        now = int(self._now())
+        return estimate(self.plan, left, self._ports.windows(now), now, self.head)
+
+    def step(self) -> bool:
+        """Take one turn.
+
+        Returns:
+            Whether anything was done or is on its way, so that the next turn should come soon.
+
+        Raises:
+            StoreError: the step could not be kept, and nothing of it was done: `reload` before the next turn.
+        """
+        now = int(self._now())
+        facts = self._facts(now)
+        decision = self._machine.decide(facts, now)
+        self._keep(decision, now)
+        self.hold, self.head = decision.hold, decision.head
+        for action in decision.actions:
+            self._act(action)
+        return bool(decision.actions)
+
+    def _facts(self, now: int) -> Facts:
+        if self._looked_at is None or abs(now - self._looked_at) >= _VALIDITY_SECONDS:
+            self._invalid, self._looked_at = self._ports.invalid(), now
+        with self._lock:
+            commands, self._commands = tuple(self._commands), []
+        facts = Facts(
+            window=self._ports.window(now),
+            axl=self._axl,
+            readings=self._readings,
+            registrations=self._seen,
+            probes=self._probes,
+            answers=tuple(self._answers),
+            preflight=self._preflight,
+            registered=self._ports.registered(),
+            baseline=self.rollout.baseline,
+            invalid=self._invalid,
+            commands=commands,
+        )
+        self._readings, self._seen, self._probes, self._answers = {}, {}, {}, []
+        return facts
+
+    def _keep(self, decision: Decision, now: int) -> None:
+        notes, self._notes = self._notes, []
+        for event in decision.events:
+            words = {"words": event.words, "phone": event.phone} if event.phone else {"words": event.words}
+            notes.append((event.at, f"rollout-{event.kind.value}", self._about(words)))
+            if event.kind is not EventKind.PHONE:
+                _LOG.info(
+                    "rollout",
+                    cluster=self.rollout.cluster,
+                    rollout=self.rollout.number,
+                    what=event.kind.value,
+                    words=event.words,
+                )
+        for action in decision.actions:
+            if isinstance(action, Arm | Reset | Cancel):
+                notes.append((now, f"rollout-{action.verb.value}-begins", self._about({"phone": action.name})))
+        if decision.head == self._kept and not decision.rows and not notes:
+            return
+        changed = [(self._places[row.name], row) for row in decision.rows]
+        ended = now if self._is_over(decision.head) else None
+        self._store.save(self.rollout, decision.head, changed, notes, ended_at=ended)
+        self._kept = decision.head
+
+    def _is_over(self, head: Head) -> bool:
+        counts = self._machine.counts
+        return head.mode in _OVER and not any(counts.get(state) for state in AT_WORK)
+
+    def _act(self, action: Action) -> None:
+        try:
+            if isinstance(action, Read):
+                self._readings |= self._ports.read(action.names)
+                self._axl = True
+            elif isinstance(action, CheckRegistration):
+                self._seen |= self._ports.registrations(action.names)
+            elif isinstance(action, ProbeTls):
+                self._probes |= self._ports.probe((action.name,))
+            elif isinstance(action, RunPreflight):
+                self._preflight = self._ports.preflight()
+            else:
+                self._write(action)
+        except ConnectorError as error:
+            # What was not found out is asked again; it never counts as good.
+            self.trouble = f"{error.node}, {error.interface}: {error.detail}"
+            if isinstance(action, Read):
+                self._axl = False
+            _LOG.warning("rollout-asked-in-vain", cluster=self.rollout.cluster, detail=str(error))
+        else:
+            self.trouble = ""
+
+    def _write(self, action: Arm | Reset | Cancel) -> None:
+        if not self._axl:
+            # AXL was found to be away in this very turn: what cannot be done is said, and nothing was.
+            self._answers.append(Answer(action.name, action.verb, Result.THROTTLED, "AXL is away"))
+            return
+        answer, fault = self._ports.write(action)
+        self._answers.append(answer)
+        self._axl = fault is None or fault not in AWAY
+        came = {"phone": action.name, "result": answer.result.value, "words": answer.words}
+        self._notes.append((int(self._now()), f"rollout-{action.verb.value}", self._about(came)))
+
+    def _about(self, detail: Mapping[str, Json]) -> Mapping[str, Json]:
+        return {"rollout": self.rollout.number, "plan": self.rollout.plan_id, **detail}
+
+
+_LEFT: Final = AT_WORK | {PhoneState.PLANNED, PhoneState.RETRY}

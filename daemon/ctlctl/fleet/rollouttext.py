@@ -1,0 +1,137 @@
+"""How a rollout goes, for a person: at most 80 columns, numbers before adjectives, the next command last."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ctlctl.fleet.words import minute, plural, span
+from ctlctl.terminal import paint, printable
+
+Rollout = Mapping[str, Any]
+
+_BAR: Final = 32
+_DONE: Final = ("done",)
+_FLYING: Final = ("arming", "armed", "resetting", "waiting", "verifying", "cancelling")
+_BAD: Final = ("to-person", "given-up", "drifted")
+_COLOURS: Final = {"running": "green", "finished": "green", "paused": "yellow", "halted": "red", "aborted": "red"}
+_HOLDS: Final = {
+    "no-window": "waits for the next window",
+    "window-ends": "takes no more phones: they would not be through by the end of the window",
+    "axl-away": "waits for AXL",
+    "baking": "watches the canary until {bake}",
+    "preflight": "waits for the preflight",
+    "stopped": "takes no more phones",
+}
+_STATES: Final = {
+    "retry-next-window": "again next window",
+    "to-person": "to a person",
+    "given-up": "given up",
+    "drifted": "changed underneath",
+    "overdue": "overdue",
+    "cancelled": "cancelled",
+}
+
+
+def _many(rollout: Rollout, *states: str) -> int:
+    return sum(int(rollout["counts"].get(state, 0)) for state in states)
+
+
+def rollout_line(rollout: Rollout, now: float) -> str:
+    """Return one line about a rollout."""
+    done, phones = _many(rollout, *_DONE), rollout["phones"]
+    since = span(max(0, now - rollout["started_at"]))
+    where = f"{rollout['plan']}  {rollout['cluster']}  {rollout['mode']}"
+    return f"{where} · {done:,} of {plural(phones, 'phone')} done · began {since} ago"
+
+
+def rollout_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str]:
+    """Give the lines of `ctlctl rollout status`.
+
+    Args:
+        rollout: its document.
+        now: the instant.
+        colour: whether colours repeat what words say.
+    """
+    mode = paint(str(rollout["mode"]), _COLOURS.get(rollout["mode"], "bold"), on=colour)
+    yield f"{rollout['plan']}  {printable(rollout['cluster'])} · {mode}{_stage(rollout)}{_window(rollout, now)}"
+    yield _bar(rollout)
+    left = _many(rollout, "planned")
+    parts = [f"{_many(rollout, *_DONE):,} done", f"{_many(rollout, *_FLYING):,} in flight"]
+    bad = _many(rollout, *_BAD)
+    parts += [f"{bad:,} failed"] if bad else []
+    for state in ("retry-next-window", "overdue", "cancelled"):
+        many = _many(rollout, state)
+        parts += [f"{many:,} {_STATES[state]}"] if many else []
+    yield f"  {' · '.join([*parts, f'{left:,} to go'])}"
+    yield from _why(rollout, now)
+    for state, reasons in sorted(rollout.get("reasons", {}).items()):
+        said = " · ".join(f"{many} {reason}" for reason, many in sorted(reasons.items(), key=lambda one: -one[1]))
+        yield f"  {_STATES.get(state, state):<18} {said}"
+    if rollout["mode"] not in {"finished", "aborted"}:
+        yield from _forecast(rollout, now)
+    for proof, many in sorted(rollout.get("proofs", {}).items(), key=lambda one: -one[1]):
+        yield f"  proven by          {many:,} {proof.replace('+', ' + ')}"
+    yield from _next(rollout)
+
+
+def _stage(rollout: Rollout) -> str:
+    canaries = rollout.get("canaries")
+    if rollout["mode"] in {"finished", "aborted"} or not canaries:
+        return ""
+    if rollout["stage"] < len(canaries):
+        return f" · canary {rollout['stage'] + 1} of {len(canaries)}"
+    batches = rollout["batches"]
+    return f" · batch {batches[-1]['number']}" if batches else " · between batches"
+
+
+def _window(rollout: Rollout, now: float) -> str:
+    closes = rollout["window_closes"]
+    if closes is None or rollout["mode"] != "running":
+        return ""
+    return f" · window ends {minute(closes)} ({span(closes - now)})" if closes > now else " · no window open"
+
+
+def _bar(rollout: Rollout) -> str:
+    phones = max(1, rollout["phones"])
+    done = _BAR * _many(rollout, *_DONE) // phones
+    flying = min(_BAR - done, -(-_BAR * _many(rollout, *_FLYING) // phones))
+    return f"{'█' * done}{'▒' * flying}{'░' * (_BAR - done - flying)}"
+
+
+def _why(rollout: Rollout, now: float) -> Iterator[str]:
+    if rollout["mode"] in {"halted", "paused", "aborted"}:
+        why = f"{rollout['halt']}: " if rollout["halt"] else ""
+        yield f"  {rollout['mode']:<18} {why}{printable(rollout['words'])}"
+        yield f"  {'':<18} {span(max(0, now - rollout['mode_since']))} ago"
+    hold = _HOLDS.get(rollout.get("hold", ""))
+    if hold is not None and rollout["mode"] == "running":
+        yield f"  {'at present':<18} {hold.format(bake=minute(rollout['bake_until']))}"
+    if rollout.get("trouble"):
+        yield f"  {'trouble':<18} {printable(rollout['trouble'])}"
+    if not rollout["live"] and rollout["ended_at"] is None:
+        yield f"  {'not under way':<18} ctld's settings lack its cluster"
+
+
+def _forecast(rollout: Rollout, now: float) -> Iterator[str]:
+    if "per_minute" in rollout:
+        measured = "measured" if rollout["measured"] else "assumed"
+        finish = (
+            "not within a year of windows" if rollout["finish"] is None else f"finish ≈ {minute(rollout['finish'])}"
+        )
+        behind = f" · BEHIND its deadline {minute(rollout['deadline'])}" if rollout["behind"] else ""
+        yield f"  {'pace':<18} {rollout['per_minute']:.0f} phones/min ({measured}) · {finish}{behind}"
+    throttled = f", {rollout['throttled']:,} answers throttled" if rollout["throttled"] else ", none throttled"
+    yield f"  {'AXL':<18} {rollout['pace']:.1f} writes/s{throttled}"
+    registered, baseline = rollout["registered"], rollout["baseline"]
+    if registered is not None and baseline is not None:
+        yield f"  {'registered':<18} {registered:,} of {baseline:,} at the start ({registered - baseline:+,})"
+    del now
+
+
+def _next(rollout: Rollout) -> Iterator[str]:
+    plan = rollout["plan"]
+    if rollout["mode"] == "halted":
+        yield f"Next: find the cause; then ctlctl rollout resume {plan}, or ctlctl rollout abort {plan}"
+    elif rollout["mode"] == "paused":
+        yield f"Next: ctlctl rollout resume {plan}"
+    elif rollout["ended_at"] is not None:
+        yield f"Next: ctlctl rollout evidence {plan} --out FILE.tar"

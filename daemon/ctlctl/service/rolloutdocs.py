@@ -1,0 +1,91 @@
+"""Rollouts as JSON: how each goes, and which phones need a person."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ctlctl.act.rolloutrun import RolloutRun
+from ctlctl.store.rolloutstore import StoredRollout
+from ctlctl_capf.rollout.rows import AT_WORK, PhoneRow, PhoneState
+
+#: States of phones that are left to a person, or to another plan.
+_FOR_PEOPLE = frozenset({PhoneState.TO_PERSON, PhoneState.GIVEN_UP, PhoneState.DRIFTED})
+
+
+def rollout_document(rollout: StoredRollout, run: RolloutRun | None, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Return how a rollout goes.
+
+    Args:
+        rollout: as the store has it.
+        run: what carries it out; None where nothing does.
+        counts: phones by state.
+    """
+    head = rollout.head if run is None else run.head
+    document: dict[str, Any] = {
+        "number": rollout.number,
+        "plan": rollout.plan_id,
+        "sha256": rollout.plan,
+        "cluster": rollout.cluster,
+        "started_at": rollout.started_at,
+        "started_by": rollout.started_by,
+        "ended_at": rollout.ended_at,
+        "mode": head.mode.value,
+        "mode_since": head.mode_since,
+        "halt": None if head.halt is None else head.halt.value,
+        "words": head.words,
+        "stage": head.stage,
+        "batches": [
+            {"number": one.number, "size": one.size, "failures": one.failures, "absent": one.absent}
+            for one in head.batches
+        ],
+        "bake_until": head.bake_until,
+        "window_closes": head.window or None,
+        "counts": dict(counts),
+        "phones": sum(counts.values()),
+        "pace": head.pace,
+        "throttled": head.throttled,
+        "baseline": rollout.baseline,
+        "live": run is not None,
+    }
+    if run is not None:
+        guess = run.estimate()
+        document |= {
+            "operation": run.plan.operation.value,
+            "hold": run.hold.value,
+            "trouble": run.trouble,
+            "deadline": run.plan.deadline,
+            "per_minute": guess.per_minute,
+            "measured": guess.measured,
+            "finish": guess.finish,
+            "windows": guess.windows,
+            "behind": guess.behind,
+            "canaries": list(run.plan.limits.canaries),
+        }
+    return document
+
+
+def about_rows(rows: Sequence[PhoneRow]) -> dict[str, Any]:
+    """Return what only the rows tell: reasons by state, which proofs there were, and the phones left to people."""
+    reasons: dict[str, Counter[str]] = {}
+    proofs: Counter[str] = Counter()
+    for row in rows:
+        if row.reason is not None and row.state not in AT_WORK and row.state is not PhoneState.PLANNED:
+            reasons.setdefault(row.state.value, Counter())[row.reason.value] += 1
+        if row.state is PhoneState.DONE:
+            proofs["+".join(sorted(signal.value for signal in row.signals))] += 1
+    people = [
+        {
+            "name": row.name,
+            "state": row.state.value,
+            "reason": None if row.reason is None else row.reason.value,
+            "status": row.status,
+            "tries": row.tries,
+        }
+        for row in rows
+        if row.state in _FOR_PEOPLE
+    ]
+    return {
+        "reasons": {state: dict(found) for state, found in reasons.items()},
+        "proofs": dict(proofs),
+        "people": people,
+    }

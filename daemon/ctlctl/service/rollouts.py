@@ -1,0 +1,418 @@
+"""Plans and rollouts as ctld has them: who approves and starts them, the threads that carry them out, what is told."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+from typing import Any, Final
+
+import structlog
+
+from ctlctl.act.audit import to_line
+from ctlctl.act.rolloutrows import RolloutRowError, head_text, row_text
+from ctlctl.act.rolloutrun import RolloutRun
+from ctlctl.fleet.files import SnapshotError, SnapshotFiles
+from ctlctl.plan.approval import drift, is_expired
+from ctlctl.plan.document import PlanFileError, read_plan
+from ctlctl.plan.facts import phone_facts
+from ctlctl.plan.model import SHORT, SealedPlan
+from ctlctl.service.acting import may_write
+from ctlctl.service.hub import Hub
+from ctlctl.service.rolloutdocs import about_rows, rollout_document
+from ctlctl.service.rolloutworld import RolloutWorld
+from ctlctl.service.server import Peer, QuestionError
+from ctlctl.service.worker import ClusterWorker
+from ctlctl.store.rolloutstore import Approval, BusyClusterError, StoredPlan, StoredRollout
+from ctlctl.store.store import Store, StoreError
+from ctlctl_capf.rollout.facts import Command, Wish
+from ctlctl_capf.rollout.rows import PhoneState, begin
+from ctlctl_config.rollout import RolloutSettings
+
+_LOG: Final = structlog.get_logger("ctld")
+
+#: Real seconds between two turns of a rollout.
+TICK_SECONDS: Final = 1.0
+#: Real seconds to wait when the store cannot be written.
+_STORE_SECONDS: Final = 5.0
+#: Real seconds that threads have to end.
+_STOP_SECONDS: Final = 8.0
+_WISHES: Final[Mapping[str, Wish]] = {
+    "rollout-pause": Wish.PAUSE,
+    "rollout-resume": Wish.RESUME,
+    "rollout-abort": Wish.ABORT,
+}
+
+
+@dataclass(slots=True)
+class _Running:
+    """A rollout and the thread that carries it out."""
+
+    run: RolloutRun
+    world: RolloutWorld
+    thread: Thread
+
+
+class Rollouts:
+    """Everything about plans and rollouts that ctld is asked or has to do."""
+
+    def __init__(  # noqa: PLR0913 - what a daemon has
+        self,
+        store: Store,
+        hub: Hub,
+        files: SnapshotFiles,
+        now: Callable[[], float],
+        stopping: Event,
+        *,
+        tick_seconds: float = TICK_SECONDS,
+    ) -> None:
+        """Carry out nothing yet.
+
+        Args:
+            store: where plans, rollouts and the audit log are.
+            hub: what ctld knows now.
+            files: what it knows of phones.
+            now: the clock, seconds since 1970.
+            stopping: set when the daemon ends.
+            tick_seconds: real seconds between two turns.
+        """
+        self._store = store
+        self._hub = hub
+        self._files = files
+        self._now = now
+        self._stopping = stopping
+        self._tick = tick_seconds
+        self._lock = Lock()
+        self._running: dict[int, _Running] = {}
+
+    # Life.
+
+    def take_up(self, workers: Mapping[str, ClusterWorker]) -> None:
+        """Go on with every rollout that has not ended; its intents are in doubt until the cluster has been read."""
+        for rollout in self._store.acts.rollouts(open_only=True):
+            if rollout.number in self._running:
+                continue
+            worker = workers.get(rollout.cluster)
+            if worker is None:
+                _LOG.error(
+                    "rollout-without-cluster",
+                    rollout=rollout.number,
+                    cluster=rollout.cluster,
+                    detail="the settings have no such cluster: the rollout waits until they do",
+                )
+                continue
+            try:
+                self._begin(rollout, worker)
+            except (PlanFileError, RolloutRowError, QuestionError) as error:
+                _LOG.error("rollout-unreadable", rollout=rollout.number, detail=str(error))
+
+    def stop(self) -> None:
+        """Wait until every turn under way has ended."""
+        for running in list(self._running.values()):
+            running.thread.join(_STOP_SECONDS)
+            if running.thread.is_alive():
+                _LOG.warning("rollout-cut-off", rollout=running.run.rollout.number)
+
+    def _begin(self, rollout: StoredRollout, worker: ClusterWorker) -> None:
+        stored, sealed = self._plan(rollout.plan)
+        plan = sealed.rollout(rollout.started_at)
+        rows = self._store.acts.rows(rollout.number)
+
+        def waiting() -> frozenset[str]:
+            untouched = {PhoneState.PLANNED, PhoneState.RETRY}
+            return frozenset(row.name for row in run.rows() if row.state in untouched)
+
+        world = RolloutWorld(
+            sealed, stored.approvals, worker.settings, worker.opener, self._hub, self._files, self._now, waiting
+        )
+        run = RolloutRun(rollout, plan, rows, world, self._store.acts, self._now)
+        thread = Thread(target=self._carry_out, args=(rollout.number,), name=f"rollout-{rollout.number}", daemon=True)
+        self._running[rollout.number] = _Running(run, world, thread)
+        thread.start()
+
+    def _carry_out(self, number: int) -> None:
+        running = self._running[number]
+        run, log = running.run, _LOG.bind(rollout=number, cluster=running.run.rollout.cluster)
+        kept = True
+        while not self._stopping.is_set() and not (kept and run.over):
+            pause = self._tick
+            try:
+                if not kept:
+                    run.reload()
+                kept = False
+                run.step()
+                kept = True
+            except StoreError as error:
+                log.error("store-trouble", kind=error.kind, detail=str(error))  # noqa: TRY400 - no defect
+                pause = _STORE_SECONDS
+            except Exception:
+                log.exception("rollout-broke")
+                pause = _STORE_SECONDS
+            self._stopping.wait(pause)
+        running.world.close()
+        if not self._stopping.is_set():
+            with self._lock:
+                self._running.pop(number, None)
+
+    # Questions.
+
+    def knows(self, ask: str) -> bool:
+        """Tell whether a question is one of these."""
+        return ask in _WISHES or ask in {
+            "plan-approve",
+            "plan-list",
+            "rollout-start",
+            "rollout-status",
+            "rollout-evidence",
+        }
+
+    def answer(
+        self, ask: str, words: Mapping[str, str], who: Peer, writers: tuple[str, ...], find: "FindWorker"
+    ) -> dict[str, Any]:
+        """Answer a question.
+
+        Args:
+            ask: which.
+            words: what belongs to it.
+            who: who asks, by the kernel's word.
+            writers: who may have clusters changed.
+            find: finds the worker of a cluster, or raises.
+
+        Raises:
+            QuestionError: it was not done.
+        """
+        head = {"schema": f"ctlctl.{ask}/1", "at": int(self._now())}
+        if ask == "plan-list":
+            return head | self._list_plans(words)
+        if ask == "rollout-status":
+            return head | {"rollouts": self._status(words)}
+        if ask == "rollout-evidence":
+            return head | self._evidence(words)
+        if ask == "plan-approve":
+            return head | self._approve(words, who, find)
+        if not may_write(who, writers):
+            self._note(who, f"{ask}-denied", "", {"words": words.get("plan", "")})
+            raise QuestionError("denied", f"{who} may not do that: root may, and whom [api] writers names")
+        if ask == "rollout-start":
+            return head | self._start(words, who, find)
+        return head | self._command(ask, words, who)
+
+    def _note(self, who: Peer | str, event: str, cluster: str, detail: Mapping[str, Any]) -> None:
+        entry = self._store.audit(int(self._now()), str(who), event, cluster, detail)
+        _LOG.info("audit", number=entry.number, event_name=event, who=str(who), cluster=cluster, hash=entry.hash)
+
+    def _plan(self, sha256: str) -> tuple[StoredPlan, SealedPlan]:
+        stored = self._store.acts.plan(sha256)
+        if stored is None:
+            raise QuestionError("none", f"ctld knows no plan {sha256!r}, or more than one: approve it first")
+        return stored, read_plan(stored.data)
+
+    # Plans.
+
+    def _list_plans(self, words: Mapping[str, str]) -> dict[str, Any]:
+        now = int(self._now())
+        started = {one.plan: one for one in reversed(self._store.acts.rollouts())}
+        rows = []
+        for plan in self._store.acts.plans(words.get("cluster", "")):
+            rollout = started.get(plan.sha256)
+            rows.append(
+                {
+                    "id": plan.id,
+                    "sha256": plan.sha256,
+                    "cluster": plan.cluster,
+                    "kept_at": plan.kept_at,
+                    "approvals": [{"at": one.at, "uid": one.uid, "name": one.name} for one in plan.approvals],
+                    "rollout": None if rollout is None else rollout.number,
+                    "mode": None if rollout is None else rollout.head.mode.value,
+                }
+            )
+        return {"total": len(rows), "offset": 0, "now": now, "rows": rows}
+
+    def _approve(self, words: Mapping[str, str], who: Peer, find: "FindWorker") -> dict[str, Any]:
+        try:
+            sealed = read_plan(words.get("plan", "").encode())
+        except PlanFileError as error:
+            raise QuestionError("denied", f"not approved: {error}") from None
+        plan, now = sealed.plan, int(self._now())
+        rules = find(plan.cluster).settings.rollout
+        if not _may_approve(who, rules):
+            self._note(who, "plan-approve-denied", plan.cluster, {"plan": sealed.sha256})
+            raise QuestionError(
+                "denied",
+                f"{who} may not approve: root may, and whom [clusters.{plan.cluster}.rollout] approvers names",
+            )
+        self._refuse_unsound(sealed, rules, now)
+        stored = StoredPlan(sealed.sha256, sealed.id, plan.cluster, sealed.data, now, ())
+        self._store.acts.approve(
+            stored,
+            Approval(now, who.uid, who.name),
+            str(who),
+            (now, "plan-approved", {"plan": sealed.id, "sha256": sealed.sha256, "phones": len(plan.phones)}),
+        )
+        kept, _ = self._plan(sealed.sha256)
+        missing = _approvals_missing(kept, rules, now)
+        return {
+            "plan": sealed.id,
+            "sha256": sealed.sha256,
+            "cluster": plan.cluster,
+            "phones": len(plan.phones),
+            "approvals": [{"at": one.at, "uid": one.uid, "name": one.name} for one in kept.approvals],
+            "missing": missing,
+        }
+
+    def _refuse_unsound(self, sealed: SealedPlan, rules: RolloutSettings, now: int) -> None:
+        """Refuse a plan that its own guards stop, that is too old, or whose phones have changed."""
+        plan = sealed.plan
+        if plan.stopped_by:
+            stops = "; ".join(guard.words for guard in plan.stopped_by)
+            raise QuestionError("denied", f"its own guards refuse plan {sealed.id}: {stops}")
+        if is_expired(plan.created_at, rules.approval_days, now):
+            raise QuestionError(
+                "denied", f"plan {sealed.id} is older than {rules.approval_days} days, or of the future: make a new one"
+            )
+        try:
+            current = [phone_facts(one) for one in self._files.phones(plan.cluster)]
+        except SnapshotError as error:
+            raise QuestionError("undecided", f"what the phones are now cannot be read: {error}") from None
+        moved = drift(plan, current, rules.drift_percent)
+        if moved.too_far:
+            first = moved.changes[0]
+            raise QuestionError(
+                "denied",
+                f"{len(moved.changes)} of {moved.phones} phones are not any more what plan {sealed.id} says, more than "
+                f"{moved.percent} %: {first.name} {first.words}; make a new plan",
+            )
+
+    # Rollouts.
+
+    def _start(self, words: Mapping[str, str], who: Peer, find: "FindWorker") -> dict[str, Any]:
+        stored, sealed = self._plan(words.get("plan", ""))
+        confirm = words.get("confirm", "").lower()
+        if len(confirm) < SHORT or not sealed.sha256.startswith(confirm):
+            raise QuestionError(
+                "denied", f"--confirm {confirm or '(nothing)'} is not the beginning of the plan's SHA-256: {sealed.id}…"
+            )
+        now, worker = int(self._now()), find(stored.cluster)
+        rules = worker.settings.rollout
+        missing = _approvals_missing(stored, rules, now)
+        if missing:
+            raise QuestionError("denied", f"plan {stored.id} is not approved: {missing}")
+        self._refuse_unsound(sealed, rules, now)
+        if worker.settings.writer is None:
+            raise QuestionError(
+                "denied",
+                f"the settings have no account for changes: write [clusters.{stored.cluster}.writer]",
+            )
+        baseline = self._registered(stored.cluster)
+        if baseline is None:
+            raise QuestionError(
+                "undecided", "how many phones are registered is not known, so their loss would not show: ask RIS first"
+            )
+        plan = sealed.rollout(now)
+        try:
+            number = self._store.acts.start(
+                stored,
+                now,
+                str(who),
+                baseline,
+                begin(plan, now),
+                (now, "rollout-started", {"plan": stored.id, "sha256": stored.sha256, "phones": len(plan.phones)}),
+            )
+        except BusyClusterError as error:
+            raise QuestionError("denied", f"{error}: one at a time (ctlctl rollout status)") from None
+        (rollout,) = (one for one in self._store.acts.rollouts(stored.cluster) if one.number == number)
+        self._begin(rollout, worker)
+        _LOG.info("rollout-started", rollout=number, cluster=stored.cluster, plan=stored.id, who=str(who))
+        return {"rollout": number, "plan": stored.id, "cluster": stored.cluster, "phones": len(plan.phones)}
+
+    def _registered(self, cluster: str) -> int | None:
+        report = self._hub.reports.get(cluster)
+        numbers = {} if report is None else report.assessment.numbers.registrations
+        return sum(many for status, many in numbers.items() if "Registered" in status and status[0] != "U") or None
+
+    def _command(self, ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
+        rollout = self._find(words)
+        running = self._running.get(rollout.number)
+        if running is None:
+            why = "has ended" if rollout.ended_at is not None else "is not under way: the settings lack its cluster"
+            raise QuestionError("denied", f"rollout {rollout.number} of plan {rollout.plan_id} {why}")
+        wish = _WISHES[ask]
+        words_of = words.get("reason", "")
+        self._note(who, ask, rollout.cluster, {"rollout": rollout.number, "plan": rollout.plan_id, "words": words_of})
+        running.run.command(Command(wish, str(who), words_of))
+        return {"rollout": rollout.number, "plan": rollout.plan_id, "wish": wish.value}
+
+    def _find(self, words: Mapping[str, str]) -> StoredRollout:
+        wanted = words.get("plan", "")
+        found = [
+            one
+            for one in self._store.acts.rollouts()
+            if not wanted or str(one.number) == wanted or one.plan.startswith(wanted.lower())
+        ]
+        open_ones = [one for one in found if one.ended_at is None]
+        chosen = open_ones or found
+        if not chosen:
+            raise QuestionError("none", f"there is no rollout {wanted!r}" if wanted else "there is no rollout")
+        if not wanted and len(open_ones) > 1:
+            names = ", ".join(f"{one.plan_id} ({one.cluster})" for one in open_ones)
+            raise QuestionError("usage", f"which one? under way: {names}")
+        return chosen[0]
+
+    def _status(self, words: Mapping[str, str]) -> list[dict[str, Any]]:
+        if words.get("plan"):
+            return [self._document(self._find(words), whole=True)]
+        return [self._document(one, whole=False) for one in self._store.acts.rollouts(words.get("cluster", ""))]
+
+    def _document(self, rollout: StoredRollout, *, whole: bool) -> dict[str, Any]:
+        running = self._running.get(rollout.number)
+        run = None if running is None else running.run
+        if run is None:
+            counts = dict(self._store.acts.states(rollout.number))
+        else:
+            counts = {state.value: many for state, many in run.counts.items()}
+        document = rollout_document(rollout, run, counts) | {"registered": self._registered(rollout.cluster)}
+        if whole:
+            document |= about_rows(run.rows() if run is not None else self._store.acts.rows(rollout.number))
+        return document
+
+    def reports(self) -> list[dict[str, Any]]:
+        """Every rollout that has not ended, and the newest that has of each cluster: what metrics show."""
+        found: dict[str, dict[str, Any]] = {}
+        for one in reversed(self._store.acts.rollouts()):
+            found[one.cluster] = self._document(one, whole=False)
+        return list(found.values())
+
+    def _evidence(self, words: Mapping[str, str]) -> dict[str, Any]:
+        rollout = self._find(words)
+        stored, _ = self._plan(rollout.plan)
+        running = self._running.get(rollout.number)
+        rows = running.run.rows() if running is not None else self._store.acts.rows(rollout.number)
+        head = running.run.head if running is not None else rollout.head
+        return {
+            "rollout": self._document(rollout, whole=True),
+            "plan_bytes": stored.data.decode(),
+            "head": head_text(head),
+            "rows": [row_text(row) for row in rows],
+            # The whole log, so that the chain can be checked from its beginning.
+            "audit": [to_line(entry) for entry in self._store.audit_log()],
+        }
+
+
+FindWorker = Callable[[str], ClusterWorker]
+
+
+def _may_approve(who: Peer, rules: RolloutSettings) -> bool:
+    return (
+        who.uid == 0
+        or (bool(who.name) and who.name in rules.approvers)
+        or bool(who.groups.intersection(rules.approver_groups))
+    )
+
+
+def _approvals_missing(plan: StoredPlan, rules: RolloutSettings, now: int) -> str:
+    """Tell which approvals are missing; "" for none."""
+    holding = {one.uid for one in plan.approvals if not is_expired(one.at, rules.approval_days, now)}
+    needed = 2 if rules.second_approver else 1
+    if len(holding) >= needed:
+        return ""
+    if not plan.approvals or not holding:
+        return "nobody's approval holds"
+    return "a second person has to approve"
