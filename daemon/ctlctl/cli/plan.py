@@ -116,6 +116,11 @@ def install(context: click.Context, settings: SettingsFile, /, **given: Any) -> 
     type=click.IntRange(1, 1825),
     help="An LSC is due so long before its end; instead of the settings' renew_before_days.",
 )
+@click.option(
+    "--due-or-not",
+    is_flag=True,
+    help="Also LSCs that are not due, or by whose renewal no time is gained: for another key, say.",
+)
 @_planning
 @pass_settings_file
 @click.pass_context

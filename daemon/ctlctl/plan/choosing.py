@@ -28,6 +28,7 @@ class Choice:
         capf: the certificate by which CAPF signs; None where it is not known.
         renew_before: seconds before its end from which an LSC is due.
         unregistered: seconds after which a phone that is not registered is left out.
+        due_or_not: whether LSCs are renewed that are not due, or by which no time is gained: for another key, say.
     """
 
     operation: Operation
@@ -36,6 +37,7 @@ class Choice:
     capf: CapfCertificate | None
     renew_before: int
     unregistered: int
+    due_or_not: bool = False
 
 
 def choose(phones: Iterable[PhoneFacts], choice: Choice) -> tuple[tuple[PhoneFacts, ...], tuple[Exclusion, ...]]:
@@ -109,7 +111,7 @@ def _by_credential(phone: PhoneFacts, choice: Choice) -> tuple[ExclusionCode, st
         return (ExclusionCode.HAS_LSC, "has an LSC: renew is for that") if phone.has_lsc else None
     if phone.lacks_lsc:
         return ExclusionCode.NO_LSC, "has no LSC"
-    return _by_end(phone, choice) if choice.operation is Operation.RENEW else None
+    return _by_end(phone, choice) if choice.operation is Operation.RENEW and not choice.due_or_not else None
 
 
 def _by_end(phone: PhoneFacts, choice: Choice) -> tuple[ExclusionCode, str] | None:

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from ctlctl.assess.words import DAY, ago, count
+from ctlctl.assess.words import DAY, ago, count, listed
 from ctlctl.plan import guards
 from ctlctl.plan.calendar import Calendar, Window
 from ctlctl.plan.choosing import Choice, choose, not_in_cluster
@@ -24,7 +24,7 @@ from ctlctl.plan.model import (
     PlannedWindow,
 )
 from ctlctl.plan.phoneguards import phone_guards
-from ctlctl.plan.selecting import Wanted, select
+from ctlctl.plan.selecting import SelectionError, Wanted, select
 from ctlctl_capf.rollout.model import Limits, Operation, PlannedPhone
 from ctlctl_capf.rollout.stages import arrange
 from ctlctl_config.rollout import WEEKDAYS, minutes_of_day
@@ -48,6 +48,7 @@ class Request:
         accepted: codes of guards that the operator takes on.
         first: names, with * and ?, of phones that go first.
         renew_before_days: instead of the settings'; None for theirs.
+        due_or_not: whether LSCs are renewed that are not due.
     """
 
     operation: Operation
@@ -55,6 +56,7 @@ class Request:
     accepted: frozenset[str] = frozenset()
     first: tuple[str, ...] = ()
     renew_before_days: int | None = None
+    due_or_not: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,10 @@ class _Maker:
         taken, left_out = choose((phone_facts(one) for one in selected.phones), self._choice())
         frozen = {phone.name: self._freeze(phone) for phone in taken}
         order = arrange((one.phone for one in frozen.values()), self._limits)
+        if self._request.first and not any(phone.first for phone in order):
+            raise SelectionError(
+                f"--first {listed(self._request.first)}: no phone of the plan has such a name", usage=True
+            )
         left_out = (*left_out, *not_in_cluster(selected.missing))
         everyone = [phone_facts(one) for one in basis.phones]
         calendar = calendar_of(self._settings)
@@ -209,6 +215,7 @@ class _Maker:
             capf=self._cluster.capf,
             renew_before=(self._rollout.renew_before_days if days is None else days) * DAY,
             unregistered=self._rollout.unregistered_days * DAY,
+            due_or_not=self._request.due_or_not,
         )
 
     def _freeze(self, phone: PhoneFacts) -> FrozenPhone:
@@ -239,8 +246,8 @@ class _Maker:
             backup_old=self._rollout.backup_hours * _HOUR,
             facts_old=self._rollout.facts_max_minutes * _MINUTE,
         )
-        # What phones fall back on has to hold until the last of them is done.
-        until = impact.finish or now + self._rollout.deadline_days * DAY
+        # What phones rely on has to hold until the last of them may be done.
+        until = now + (self._rollout.approval_days + self._rollout.deadline_days) * DAY
         found = list(phone_guards(operation, taken, cluster, until))
         if operation.issues:
             found.append(guards.capf_rest(cluster, thresholds, now))

@@ -20,8 +20,8 @@ class Standing(Enum):
     NO_MIC = "its model has no MIC"
     NO_CA = "no manufacturing CA is trusted any more"
     CA_REMOVED = "the CA of its MIC was removed"
-    CA_EXPIRED = "the CA of its MIC has ended"
-    EXPIRED = "its MIC has ended"
+    CA_EXPIRED = "the CA of its MIC ends too soon"
+    EXPIRED = "its MIC ends too soon"
     UNKNOWN = "its MIC was never seen"
     STORE_UNKNOWN = "what is trusted is not known"
 

@@ -41,6 +41,7 @@ class PlanWords:
         accepted: codes of guards that the operator takes on.
         first: names of phones that go first.
         renew_before_days: instead of the settings'; None for theirs.
+        due_or_not: whether LSCs are renewed that are not due.
         out: file to save the plan in; None for one named after it, in this directory.
         force: whether a file that is there may be replaced.
         output: "text" or "json".
@@ -54,6 +55,7 @@ class PlanWords:
     accepted: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     renew_before_days: int | None = None
+    due_or_not: bool = False
     out: str | None = None
     force: bool = False
     output: str = "text"
@@ -116,6 +118,7 @@ def _plan(path: Path, words: PlanWords) -> int:
         accepted=frozenset(words.accepted),
         first=words.first,
         renew_before_days=words.renew_before_days,
+        due_or_not=words.due_or_not,
     )
     live = document.live and phones.live
     basis = Basis(
@@ -127,6 +130,9 @@ def _plan(path: Path, words: PlanWords) -> int:
 def _finish(plan: Plan, words: PlanWords) -> int:
     if not plan.phones or plan.stopped_by:
         return _refuse(plan, words.output)
+    needless = set(words.accepted) - {guard.code.value for guard in plan.guards if guard.accepted}
+    if needless:
+        say(f"--accept {listed(sorted(needless))}: was not needed, and is not in the plan")
     sealed = seal(plan)
     out = words.out or file_name(sealed)
     save_plan(sealed, Path(out), replace=words.force)

@@ -7,7 +7,7 @@ from typing import Final
 
 from ctlctl.assess.words import count, day, listed, shares, span
 from ctlctl.fleet.words import minute
-from ctlctl.plan.model import ExclusionCode, Guard, Plan, PlannedWindow, SealedPlan
+from ctlctl.plan.model import ExclusionCode, Guard, GuardVerdict, Plan, PlannedWindow, SealedPlan
 from ctlctl.terminal import paint, printable
 from ctlctl_capf.rollout.model import Operation
 from ctlctl_config.rollout import WEEKDAYS
@@ -39,7 +39,7 @@ _LEFT_OUT: Final = {
 }
 #: Of these the models are named.
 _BY_MODEL: Final = frozenset({ExclusionCode.NO_LSC_SUPPORT, ExclusionCode.LSC_SUPPORT_UNKNOWN})
-_COLOURS: Final = {"ok": "green", "warn": "yellow", "unknown": "yellow", "refuse": "red"}
+_COLOURS: Final = {"ok": "green", "warn": "yellow", "unknown": "yellow", "accepted": "yellow", "refuse": "red"}
 
 
 def plan_lines(plan: Plan, name: str, *, colour: bool) -> Iterator[str]:
@@ -56,11 +56,12 @@ def plan_lines(plan: Plan, name: str, *, colour: bool) -> Iterator[str]:
     meant = f"{len(plan.phones):,} of {count(selection.matched, 'phone')} in {where}"
     yield printable(f"{head}  {_WHAT[plan.operation]} · {plan.cluster} · {meant}")
     yield from _titled("left out", " · ".join(_left_out(plan)) or "nobody")
+    if not plan.phones:
+        return
     yield from _titled("impact", _impact(plan))
     yield from _titled("spread", _spread(plan))
     yield from _titled("order", _order(plan))
-    for number, guard in enumerate(plan.guards):
-        yield from _guard("guards" if number == 0 else "", guard, colour=colour)
+    yield from _guards(plan.guards, colour=colour)
 
 
 def saved_lines(sealed: SealedPlan, path: str) -> Iterator[str]:
@@ -87,18 +88,22 @@ def _titled(title: str, text: str) -> Iterator[str]:
         yield f"  {title if number == 0 else '':<{_TITLE}}{line}".rstrip()
 
 
-def _guard(title: str, guard: Guard, *, colour: bool) -> Iterator[str]:
-    word = guard.verdict.value
-    note = " (accepted)" if guard.accepted else ""
-    lines = wrap(
-        printable(f"{guard.code.value}: {guard.words}{note}"),
-        _WIDTH - _TITLE - 11,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
-    for number, line in enumerate(lines):
-        shown = paint(f"{word:<9}", _COLOURS[word], on=colour) if number == 0 else " " * 9
-        yield f"  {title if number == 0 else '':<{_TITLE}}{shown}{line}"
+def _guards(guards: Sequence[Guard], *, colour: bool) -> Iterator[str]:
+    """Give what speaks against it, one by one with its code, and then what does not, all together."""
+    told = [
+        ("accepted" if guard.accepted else guard.verdict.value, f"{guard.code.value}: {guard.words}")
+        for guard in guards
+        if guard.verdict is not GuardVerdict.OK
+    ]
+    good = " · ".join(guard.words for guard in guards if guard.verdict is GuardVerdict.OK)
+    if good:
+        told.append((GuardVerdict.OK.value, good))
+    title = "guards"
+    for verdict, words in told:
+        word = paint(f"{verdict:<9}", _COLOURS[verdict], on=colour)
+        for line in wrap(printable(words), _WIDTH - _TITLE - 11, break_on_hyphens=False, break_long_words=False):
+            yield f"  {title:<{_TITLE}}{word}{line}"
+            title, word = "", " " * 9
 
 
 def _left_out(plan: Plan) -> Iterator[str]:
@@ -142,9 +147,10 @@ def _order(plan: Plan) -> str:
         if left > 0:
             stages.append(f"{min(size, left):,}")
             left -= size
+    waits = len(stages) > 1 or left > 0
+    watched = f", each canary watched for {span(limits.bake)}" if stages and waits else ""
     if left > 0:
         stages.append(f"batches of {limits.batch:,}")
-    watched = f", {span(limits.bake)} of watching after each canary" if limits.canaries else ""
     return (
         f"{' → '.join(stages)}, at most {limits.in_flight:,} in flight, {limits.site_percent} % of a site and "
         f"{limits.cm_group_percent} % of a CallManager group{watched}; stops at {limits.abort_failures:,} failures or "
