@@ -20,6 +20,7 @@ from ctlctl_config.base import (
     check_timezone,
 )
 from ctlctl_config.daemon import ApiSettings, HttpSettings, ScheduleSettings, StoreSettings, ThresholdSettings
+from ctlctl_config.enrolment import Enrolments
 from ctlctl_config.errors import shown
 from ctlctl_config.rollout import RolloutSettings
 from ctlctl_config.secretfiles import read_credential, read_secret_file
@@ -231,6 +232,7 @@ class ClusterSettings(Table):
         schedule: how often each interface is asked.
         thresholds: what counts as bad.
         rollout: how phones are given new certificates.
+        enrolments: certificates of users that ctld keeps fresh.
     """
 
     lab: bool = Field(default=False, description="true for a simulated cluster only", examples=[True])
@@ -252,6 +254,7 @@ class ClusterSettings(Table):
     schedule: ScheduleSettings = Field(default=ScheduleSettings(), description="how often it is asked")
     thresholds: ThresholdSettings = Field(default=ThresholdSettings(), description="what counts as bad")
     rollout: RolloutSettings = Field(default=RolloutSettings(), description="how phones get new certificates")
+    enrolments: Enrolments = Field(default=(), description="certificates of users that ctld renews")
 
     wanted: ClassVar[str] = "give each node a name of its own"
 
