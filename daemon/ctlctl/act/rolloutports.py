@@ -65,8 +65,8 @@ class RolloutPorts(Protocol):
     def preflight(self) -> Preflight:
         """Find out whether a batch may be opened."""
 
-    def registered(self) -> int | None:
-        """How many phones of the cluster are registered; None where that is not known now."""
+    def registered(self) -> tuple[int, int] | None:
+        """How many phones of the cluster were registered, and when; None where that is not known now."""
 
     def window(self, now: int) -> Window | None:
         """The window that is open."""

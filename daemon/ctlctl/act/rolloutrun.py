@@ -40,13 +40,16 @@ from ctlctl_capf.rollout.facts import (
 )
 from ctlctl_capf.rollout.machine import Machine
 from ctlctl_capf.rollout.model import RolloutPlan
-from ctlctl_capf.rollout.rows import AT_WORK, Head, Mode, PhoneRow, PhoneState, RolloutState, recover
+from ctlctl_capf.rollout.rows import AT_WORK, MAYBE_AWAY, Head, Mode, PhoneRow, PhoneState, RolloutState, recover
 
 _LOG: Final = structlog.get_logger("ctld")
 #: Modes after which nothing of a rollout is left to do, once no phone is at work.
 _OVER: Final = frozenset({Mode.ABORTED, Mode.FINISHED})
 #: Seconds between two looks at whether the approval still holds.
 _VALIDITY_SECONDS: Final = 300
+#: Seconds for which it is remembered how many phones were away, and seconds that a count of all phones takes.
+_AWAY_SECONDS: Final = 7200
+_COUNT_SECONDS: Final = 600
 
 
 class RolloutRun:
@@ -89,6 +92,7 @@ class RolloutRun:
         self._axl = True
         self._invalid = ""
         self._looked_at: int | None = None
+        self._away: list[tuple[int, int]] = []
         self.hold = Hold.NONE
         self.head = self._kept = rollout.head
         self.trouble = ""
@@ -164,13 +168,28 @@ class RolloutRun:
             probes=self._probes,
             answers=tuple(self._answers),
             preflight=self._preflight,
-            registered=self._ports.registered(),
+            registered=self._registered(now),
             baseline=self.rollout.baseline,
             invalid=self._invalid,
             commands=commands,
         )
         self._readings, self._seen, self._probes, self._answers = {}, {}, {}, []
         return facts
+
+    def _registered(self, now: int) -> int | None:
+        """How many phones are registered now, by a count that is some time old.
+
+        Phones that were away for the rollout when they were counted and have come back since are counted in: what is
+        proven of each does not wait for the next count of all.
+        """
+        away = sum(self.counts.get(state, 0) for state in MAYBE_AWAY)
+        self._away = [(at, many) for at, many in self._away if now - _AWAY_SECONDS <= at <= now] + [(now, away)]
+        told = self._ports.registered()
+        if told is None:
+            return None
+        count, at = told
+        around = [many for then, many in self._away if at - _COUNT_SECONDS <= then <= at]
+        return count + max(0, max(around, default=0) - away)
 
     def _keep(self, decision: Decision, now: int) -> None:
         notes, self._notes = self._notes, []

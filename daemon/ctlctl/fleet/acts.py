@@ -121,7 +121,7 @@ def run_audit(path: Path, words: Mapping[str, str], output: str) -> int:
             result = row["detail"].get("result", "")
             about = " ".join(
                 printable(str(row["detail"][key]))
-                for key in ("user", "instance_id", "plan", "words")
+                for key in ("user", "instance_id", "plan", "phone", "words")
                 if key in row["detail"]
             )
             where = f"{row['number']:>6}  {minute(row['at'])}  {printable(row['who']):<20}"

@@ -1,5 +1,6 @@
 """How a rollout goes, for a person: at most 80 columns, numbers before adjectives, the next command last."""
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from ctlctl.terminal import paint, printable
 Rollout = Mapping[str, Any]
 
 _BAR: Final = 32
+_WIDTH: Final = 80
 _DONE: Final = ("done",)
 _FLYING: Final = ("arming", "armed", "resetting", "waiting", "verifying", "cancelling")
 _BAD: Final = ("to-person", "given-up", "drifted")
@@ -65,12 +67,19 @@ def rollout_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str
     yield from _why(rollout, now)
     for state, reasons in sorted(rollout.get("reasons", {}).items()):
         said = " · ".join(f"{many} {reason}" for reason, many in sorted(reasons.items(), key=lambda one: -one[1]))
-        yield f"  {_STATES.get(state, state):<18} {said}"
+        yield from _titled(_STATES.get(state, state), said)
     if rollout["mode"] not in {"finished", "aborted"}:
         yield from _forecast(rollout, now)
     for proof, many in sorted(rollout.get("proofs", {}).items(), key=lambda one: -one[1]):
         yield f"  proven by          {many:,} {proof.replace('+', ' + ')}"
     yield from _next(rollout)
+
+
+def _titled(title: str, text: str) -> Iterator[str]:
+    head, rest = f"  {title:<18} ", " " * 21
+    yield from textwrap.wrap(
+        text, _WIDTH, initial_indent=head, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _stage(rollout: Rollout) -> str:
@@ -100,13 +109,13 @@ def _bar(rollout: Rollout) -> str:
 def _why(rollout: Rollout, now: float) -> Iterator[str]:
     if rollout["mode"] in {"halted", "paused", "aborted"}:
         why = f"{rollout['halt']}: " if rollout["halt"] else ""
-        yield f"  {rollout['mode']:<18} {why}{printable(rollout['words'])}"
-        yield f"  {'':<18} {span(max(0, now - rollout['mode_since']))} ago"
+        since = f"{span(max(0, now - rollout['mode_since']))} ago"
+        yield from _titled(str(rollout["mode"]), f"{why}{printable(rollout['words'])} ({since})")
     hold = _HOLDS.get(rollout.get("hold", ""))
     if hold is not None and rollout["mode"] == "running":
-        yield f"  {'at present':<18} {hold.format(bake=minute(rollout['bake_until']))}"
+        yield from _titled("at present", hold.format(bake=minute(rollout["bake_until"])))
     if rollout.get("trouble"):
-        yield f"  {'trouble':<18} {printable(rollout['trouble'])}"
+        yield from _titled("trouble", printable(rollout["trouble"]))
     if not rollout["live"] and rollout["ended_at"] is None:
         yield f"  {'not under way':<18} ctld's settings lack its cluster"
 

@@ -70,6 +70,7 @@ class Daemon:
         now: Callable[[], float] = time.time,
         *,
         tick_seconds: float = TICK_SECONDS,
+        rate: float = 1.0,
     ) -> None:
         """Open nothing yet.
 
@@ -78,7 +79,9 @@ class Daemon:
             settings: what it says now.
             now: the clock, seconds since 1970.
             tick_seconds: real seconds between two turns of a rollout.
+            rate: seconds of the clock that pass in a real one; another than 1 only in a simulation.
         """
+        self._rate = rate
         self._tick_seconds = tick_seconds
         self._path = path
         self._settings = settings
@@ -121,7 +124,13 @@ class Daemon:
         self._files = SnapshotFiles(settings.api.snapshot)
         self._files.prepare(_group_number(settings.api.group))
         self._tools = Tools(
-            self._store, self.hub, self.telemetry, SnapshotWriter(self._files), self._now, self._stopping
+            self._store,
+            self.hub,
+            self.telemetry,
+            SnapshotWriter(self._files),
+            self._now,
+            self._stopping,
+            self._rate,
         )
         self.registry.register(FleetCollector(lambda: self.hub.reports))
         self.telemetry.reloaded(ok=True, at=self._now())

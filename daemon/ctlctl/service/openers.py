@@ -1,5 +1,6 @@
 """The interfaces of a cluster, opened as its settings say, each with an account of its own memory."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -29,7 +30,12 @@ class Opener:
     """Opens the interfaces of one cluster."""
 
     def __init__(
-        self, name: str, cluster: ClusterSettings, observer: AxlObserver, sleep: Callable[[float], object]
+        self,
+        name: str,
+        cluster: ClusterSettings,
+        observer: AxlObserver,
+        sleep: Callable[[float], object],
+        rate: float = 1.0,
     ) -> None:
         """Open nothing yet.
 
@@ -38,7 +44,9 @@ class Opener:
             cluster: its settings.
             observer: hears of every request.
             sleep: waits that many seconds, or until the daemon ends.
+            rate: seconds of the cluster's clock that pass in a real one; another than 1 only in a simulation.
         """
+        self._rate = rate
         self._observer = observer
         self._sleep = sleep
         self._name = name
@@ -71,7 +79,7 @@ class Opener:
         """
         password, trust = self._soap()
         settings = axl_settings(self._name, self._cluster, password, trust, _PATIENCE_SECONDS)
-        return AxlClient(settings, sleep=self._wait, observer=self._observer)
+        return AxlClient(settings, clock=self._clock, sleep=self._wait, observer=self._observer)
 
     def ris(self) -> RisClient:
         """Open RIS.
@@ -81,7 +89,7 @@ class Opener:
         """
         password, trust = self._soap()
         settings = ris_settings(self._name, self._cluster, password, trust, _PATIENCE_SECONDS)
-        return RisClient(settings, sleep=self._wait)
+        return RisClient(settings, clock=self._clock, sleep=self._wait)
 
     def control_center(self) -> Callable[[NodeSettings], ControlCenterClient]:
         """Return what opens Control Center of a node.
@@ -133,7 +141,7 @@ class Opener:
         settings = axl_settings(self._name, self._cluster, password, trust, patience_seconds, writer.username)
         if per_second is not None:
             settings = replace(settings, writes_per_second=per_second)
-        return AxlClient(settings, sleep=self._wait, observer=self._observer)
+        return AxlClient(settings, clock=self._clock, sleep=self._wait, observer=self._observer)
 
     def writer_was_refused(self) -> None:
         """Remember that the cluster refused the account for changes."""
@@ -149,7 +157,10 @@ class Opener:
         return account
 
     def _wait(self, seconds: float) -> None:
-        self._sleep(seconds)
+        self._sleep(seconds / self._rate)
+
+    def _clock(self) -> float:
+        return time.monotonic() * self._rate
 
     def _soap(self) -> tuple[Secret, TlsTrust]:
         account = self._accounts[Source.AXL]

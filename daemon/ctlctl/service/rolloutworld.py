@@ -223,8 +223,8 @@ class RolloutWorld:
             return Preflight(at, Health.RED, f"CAPF of {node.name} does not answer: {error.detail}")
         return Preflight(at, Health.GREEN)
 
-    def registered(self) -> int | None:
-        """How many phones are registered, where RIS has told that lately."""
+    def registered(self) -> tuple[int, int] | None:
+        """How many phones were registered, and when, where RIS has told that lately."""
         report = self._hub.reports.get(self._cluster)
         state = None if report is None else report.sources.get(Source.RIS)
         if report is None or state is None or state.fault is not None or state.last_success is None:
@@ -233,7 +233,7 @@ class RolloutWorld:
         if state.last_success < oldest:
             return None
         numbers = report.assessment.numbers.registrations
-        return sum(many for status, many in numbers.items() if status in _REGISTERED)
+        return sum(many for status, many in numbers.items() if status in _REGISTERED), state.last_success
 
     def window(self, now: int) -> Window | None:
         """Return the window that is open."""

@@ -95,6 +95,7 @@ class Tools:
         publisher: writes the snapshot.
         now: the clock, seconds since 1970.
         stopping: set when the daemon ends.
+        rate: seconds of the clock that pass in a real one; another than 1 only in a simulation.
         assessing: held while a cluster is judged: each snapshot of 40,000 phones takes 40 MB.
     """
 
@@ -104,6 +105,7 @@ class Tools:
     publisher: Publisher
     now: Now
     stopping: Event
+    rate: float = 1.0
     assessing: Lock = field(default_factory=Lock)
 
 
@@ -115,7 +117,7 @@ class ClusterWorker:
         self.settings = settings
         self._tools = tools
         self._throttled = Throttles(tools.meter)
-        self.opener = Opener(name, settings, self._throttled, tools.stopping.wait)
+        self.opener = Opener(name, settings, self._throttled, tools.stopping.wait, tools.rate)
         self._policy = policy_of(settings)
         self._turns = {source: Lock() for source in Source}
         self._begun = time.monotonic()
