@@ -6,7 +6,7 @@ from hashlib import sha256
 from ipaddress import IPv4Address
 from random import Random
 
-from ctlctl_lab.capfwork import LSC_DAYS, LSC_DAYS_PARAMETER
+from ctlctl_lab.capforders import LSC_DAYS, LSC_DAYS_PARAMETER
 from ctlctl_lab.clock import Clock
 from ctlctl_lab.dirs import LabDir, LabError
 from ctlctl_lab.files import ROLLBACK_PARAMETER, SIGNATURE_PARAMETER
@@ -340,7 +340,9 @@ def _mic(world: World, model: PhoneModel, chance: Random) -> Credential:
     draw = chance.getrandbits(62) | 1 << 62
     issuer = world.pki.manufacturing(MicCa.OLD if old else MicCa.SHA2)
     # Ten years, as samples from the field have it.
-    return Credential("MIC", issuer, draw, made, made + 3652 * _DAY, world.pki.pool_number(draw, old=old))
+    return Credential(
+        "MIC", issuer, draw, made, made + 3652 * _DAY, world.pki.pool_number(draw, "RSA-1024" if old else "RSA-2048")
+    )
 
 
 def make_lsc(world: World, issued: int, days: int, chance: Random) -> Credential:

@@ -1,63 +1,62 @@
-"""What comes of a CAPF operation: for the phone, and for the records.
+"""When a phone goes to CAPF, how long that takes, and the way that needs no socket.
 
-The wire protocol is not spoken here: phone and CAPF meet in memory, by the same rules. Words of statuses are those of
-XCertificateStatus.
+`InMemory` lets phone and CAPF meet without the wire protocol, by the same rules; a running lab has them speak
+(`ctlctl_lab.capfphones`), unless it is told not to.
 """
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
 
-from ctlctl_lab import phones
+from ctlctl_capf import KeyOrder
+from ctlctl_lab import capforders, phones
 from ctlctl_lab.model import (
     BY_LSC,
     BY_MIC,
     BY_STRING,
     CAPF,
     DELETE,
-    ENTERPRISE_NODE,
     INSTALL,
-    NO_OPERATION,
     SERVICE_CAPF,
     TROUBLESHOOT,
     Credential,
     Identity,
     Node,
     Phone,
-    SecurityProfile,
 )
 
 if TYPE_CHECKING:
     from ctlctl_lab.world import World
 
-#: CAPF service parameter "Duration Of Certificate Validity", days (1 to 1825); its internal name is the lab's own.
-LSC_DAYS_PARAMETER = (ENTERPRISE_NODE, SERVICE_CAPF, "DurationOfCertificateValidity")
-LSC_DAYS = 1825
-_DAY = 86_400
+#: Tries, and lab seconds between them: "CAPF retries 3 times at 30 s" (security guide).
+TRIES: Final = 3
+TRY_SECONDS: Final = 30.0
+#: Lab seconds to make an EC key, on any phone that can; assumed.
+_EC_SECONDS: Final = 1.0
+_DAY: Final = 86_400
 
-_RESULT_WORDS = {INSTALL: "Upgrade", DELETE: "Delete", TROUBLESHOOT: "Troubleshoot"}
+#: Told, under `Cluster.lock`, that a phone is done with CAPF, or (False) that it has to try again.
+Left = Callable[[Phone, bool], None]
 
 
-def seconds_needed(world: "World", phone: Phone) -> float | None:
-    """Return how many lab seconds a phone will be at CAPF, or None when it has nothing to do there, or cannot.
+class CapfWay(Protocol):
+    """How phones get to CAPF."""
 
-    An operation whose time is over ends here, as failed; one for which nobody has typed the string yet, or whose CAPF
-    the phone does not reach or trust, stays pending.
+    def visit(self, phone: Phone, left: Left) -> None:
+        """Let a phone that is on its way go to CAPF. Use it under `Cluster.lock`; it returns at once."""
+
+
+def is_called(world: "World", phone: Phone) -> bool:
+    """Tell whether a phone's configuration sends it to CAPF, and it can go there.
+
+    An operation whose time is over ends here, as failed; one for which nobody has typed the string yet stays pending.
     """
-    capf = phone.capf
-    if not capf.pending:
-        return None
-    if _late(world, phone):
-        _result(world, phone, "Failed: User Initiated Request Late/Timedout")
-        return None
-    profile = world.cluster.profiles[phone.profile]
-    if profile.authentication_mode == BY_STRING and not phone.typed:
-        return None
-    if phones.trusts_capf(world, phone) is None:
-        return None
-    seconds = world.random.uniform(*world.timing.capf)
-    if capf.operation == INSTALL:
-        seconds += phone.kind.key_seconds * profile.key_size / 2048
-    return seconds
+    if not phone.capf.pending:
+        return False
+    if capforders.is_late(world, phone):
+        capforders.end(world, phone, capforders.LATE)
+        phone.typed = ""
+        return False
+    return bool(phone.typed) or world.cluster.profiles[phone.profile].authentication_mode != BY_STRING
 
 
 def waits_for_string(world: "World", phone: Phone) -> bool:
@@ -68,79 +67,90 @@ def waits_for_string(world: "World", phone: Phone) -> bool:
     return first and secure and profile.authentication_mode == BY_STRING and not phone.typed
 
 
-def finish(world: "World", phone: Phone) -> None:
-    """End a phone's CAPF session: as a fault switch says, or as it must.
+def key_seconds(world: "World", phone: Phone, order: KeyOrder) -> float:
+    """Return how many lab seconds a phone takes to make a key.
 
-    A session that breaks off, because CAPF has gone meanwhile, leaves the operation pending.
+    For RSA-2048 the model has it; the time grows with the third power of the bits, which is assumed.
     """
-    node = phones.trusts_capf(world, phone)
-    if not phone.capf.pending or node is None:
-        return
-    scripted = world.faults.capf_failures
-    failure = scripted.pop(phone.name, None) or scripted.get("*")
-    if failure is None:
-        _result(world, phone, _do(world, phone, node))
-    else:
-        _write(world, phone, failure)
+    seconds = _EC_SECONDS if order.bits is None else phone.kind.key_seconds * (order.bits / 2048) ** 3
+    return seconds * world.faults.phones_slow
 
 
-def _late(world: "World", phone: Phone) -> bool:
-    words = phone.capf.finish_time.split(":")
-    if not all(word.isdecimal() for word in words):
-        return False
-    # An hour without minutes is what the text of one schema asks for. The cluster's time zone is UTC.
-    year, month, day, hour, minute = [*map(int, words), 0, 0, 0, 0][:5]
-    try:
-        until = datetime(year, month, day, hour, minute, tzinfo=UTC)
-    except ValueError:
-        return False
-    return until.timestamp() < world.now()
+def capf_identity(world: "World", node: Node) -> Identity:
+    """Return the certificate that a node's CAPF issues with: what it loaded when it started."""
+    return node.presents(SERVICE_CAPF, CAPF) or world.cluster.publisher.identities[CAPF]
 
 
-def _do(world: "World", phone: Phone, node: Node) -> str:
-    """Do what was ordered, and return the second half of the status."""
-    profile = world.cluster.profiles[phone.profile]
-    mode = profile.authentication_mode
-    if mode == BY_STRING and phone.typed != phone.capf.authentication_string:
-        return "Failed: Invalid Authentication String"
-    if mode in {BY_LSC, BY_MIC}:
-        shown = phone.lsc or phone.mic if mode == BY_LSC else phone.mic or phone.lsc
-        if shown is None:
-            return "Failed: Invalid Credentials"
-        if phones.credential_problem(world, shown, "CAPF-trust") is not None:
-            return f"Failed: Invalid {shown.kind}"
-    if phone.capf.operation == DELETE:
-        if phone.lsc is None:
-            return "Failed: Invalid LSC"
-        world.give_lsc(phone, None)
-    elif phone.capf.operation == TROUBLESHOOT:
-        if phone.credential is None:
-            return "Failed: Invalid LSC"
-    else:
-        if profile.key_order == "EC Only" and not phone.kind.ec:
-            return "Failed: No Support for EC only in CAPF version 3"
-        elliptic = profile.key_order != "RSA Only" and phone.kind.ec
-        world.give_lsc(phone, _issue(world, profile, node.identities[CAPF], elliptic=elliptic))
-    return "Success"
+class InMemory:
+    """Phones and CAPF in one memory: cheap, and for worlds in which nothing listens."""
 
+    def __init__(self, world: "World") -> None:
+        self._world = world
 
-def _issue(world: "World", profile: SecurityProfile, issuer: Identity, *, elliptic: bool) -> Credential:
-    # Eight bytes, the first bit 0 and the second 1, so that it is always eight.
-    serial = world.random.getrandbits(62) | 1 << 62
-    days = int(world.cluster.service_parameters.get(LSC_DAYS_PARAMETER) or LSC_DAYS)
-    now = int(world.now())
-    # The pool holds two sizes: a phone asked for 512 or 1024 bits gets 1024, any other 2048.
-    key = world.pki.pool_number(serial, old=profile.key_size < 2048, elliptic=elliptic)
-    return Credential("LSC", issuer, serial, now - 60, now + days * _DAY, key)
+    def visit(self, phone: Phone, left: Left) -> None:
+        """Let a phone go to CAPF: see `CapfWay`."""
+        world = self._world
+        if phones.trusts_capf(world, phone) is None:
+            left(phone, False)  # noqa: FBT003 - see Left
+            return
+        seconds = world.random.uniform(*world.timing.capf) * world.faults.phones_slow
+        if phone.capf.operation == INSTALL:
+            seconds += key_seconds(world, phone, capforders.key_order(world, phone))
+        world.schedule.after(seconds, lambda each: left(each, self._finish(each)), phone)
 
+    def _finish(self, phone: Phone) -> bool:
+        """End a session: as a fault switch says, or as it must; False where CAPF has gone meanwhile."""
+        world = self._world
+        node = phones.trusts_capf(world, phone)
+        if node is None:
+            return False
+        if phone.capf.pending:
+            failure = capforders.scripted(world, phone)
+            if failure is None:
+                capforders.end(world, phone, self._do(phone, node))
+            else:
+                capforders.write(world, phone, failure)
+        phone.typed = ""
+        return True
 
-def _result(world: "World", phone: Phone, half: str) -> None:
-    _write(world, phone, f"{_RESULT_WORDS.get(phone.capf.operation, 'Upgrade')} {half}")
+    def _do(self, phone: Phone, node: Node) -> str:
+        """Do what was ordered, and return the second half of the status."""
+        world = self._world
+        if (refusal := self._refusal(phone)) is not None:
+            return refusal
+        if phone.capf.operation == DELETE:
+            if phone.lsc is None:
+                return "Failed: Invalid LSC"
+            world.give_lsc(phone, None)
+        elif phone.capf.operation == TROUBLESHOOT:
+            if phone.credential is None:
+                return "Failed: Invalid LSC"
+        else:
+            if capforders.ec_only_in_vain(world, phone):
+                return capforders.NO_EC
+            world.give_lsc(phone, self._issue(phone, capf_identity(world, node)))
+        return "Success"
 
+    def _refusal(self, phone: Phone) -> str | None:
+        """Return why a phone has not proved who it is, or None."""
+        world = self._world
+        if capforders.is_late(world, phone):
+            return capforders.LATE
+        mode = world.cluster.profiles[phone.profile].authentication_mode
+        if mode == BY_STRING and phone.typed != phone.capf.authentication_string:
+            return "Failed: Invalid Authentication String"
+        if mode in {BY_LSC, BY_MIC}:
+            shown = phone.lsc or phone.mic if mode == BY_LSC else phone.mic or phone.lsc
+            if shown is None:
+                return "Failed: Invalid Credentials"
+            if phones.credential_problem(world, shown, "CAPF-trust") is not None:
+                return f"Failed: Invalid {shown.kind}"
+        return None
 
-def _write(world: "World", phone: Phone, status: str) -> None:
-    capf = phone.capf
-    capf.operation, capf.certificate_status = NO_OPERATION, status
-    # A string is good for one operation.
-    capf.finish_time = capf.authentication_string = phone.typed = ""
-    world.cluster.changes.record("Phone", "u", phone.pkid, "certificateOperation", "certificateStatus")
+    def _issue(self, phone: Phone, issuer: Identity) -> Credential:
+        world = self._world
+        # Eight bytes, the first bit 0 and the second 1, so that it is always eight.
+        serial = world.random.getrandbits(62) | 1 << 62
+        now = int(world.now())
+        key = world.pki.pool_number(serial, capforders.key_order(world, phone).label)
+        return Credential("LSC", issuer, serial, now - 60, now + capforders.lsc_days(world) * _DAY, key)

@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 #: The kinds of key the lab makes.
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
+_P256 = ec.SECP256R1()
+
 SETTINGS_NAME = "ctld.toml"
 SOCKET_NAME = "lab.sock"
 
@@ -110,9 +112,9 @@ class LabDir:
             raise LabError(f"the key {label} in {self.path} is no RSA key; remove it")
         return key
 
-    def ec_key(self, label: str) -> ec.EllipticCurvePrivateKey:
-        """Return the P-256 key of this name, made at its first use."""
-        key = self._key(label, lambda: ec.generate_private_key(ec.SECP256R1()))
+    def ec_key(self, label: str, curve: ec.EllipticCurve = _P256) -> ec.EllipticCurvePrivateKey:
+        """Return the EC key of this name, made at its first use."""
+        key = self._key(label, lambda: ec.generate_private_key(curve))
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise LabError(f"the key {label} in {self.path} is no EC key; remove it")
         return key

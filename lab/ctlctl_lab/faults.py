@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field, fields
 
+from ctlctl_lab.names import CAPF_USER_NAME_FORMAT
+
 
 @dataclass(slots=True, eq=False)
 class Faults:
@@ -23,6 +25,13 @@ class Faults:
         refused: (node, port name) pairs that take no connection.
         clock_offset: seconds by which the servers' own clocks are wrong.
         capf_failures: phone name, or "*" for all -> the XCertificateStatus with which its next operation ends.
+        capf_poison: family of phones, such as "8845" or "88xx" -> the XCertificateStatus with which every operation of
+            theirs ends.
+        capf_stall: nodes whose CAPF finishes the TLS handshake and then says nothing.
+        capf_half: node -> which message its CAPF sends half of, before it hangs up: "auth", "key", "store" or "end".
+        capf_user_name: how CAPF has users and instances spelled as device names.
+        phones_slow: by how much longer everything takes that phones do.
+        phones_offline: share of the phones that have no power, 0 to 1.
         service_stuck: (node, service) pairs that do not come back when they are restarted.
         replication: node -> setup state of its database replication, where it is not 2 ("good").
         ntp: node -> what its time service says instead: "unsynchronised" or "stopped".
@@ -52,6 +61,12 @@ class Faults:
     refused: set[tuple[str, str]] = field(default_factory=set)
     clock_offset: float = 0.0
     capf_failures: dict[str, str] = field(default_factory=dict)
+    capf_poison: dict[str, str] = field(default_factory=dict)
+    capf_stall: set[str] = field(default_factory=set)
+    capf_half: dict[str, str] = field(default_factory=dict)
+    capf_user_name: str = CAPF_USER_NAME_FORMAT
+    phones_slow: float = 1.0
+    phones_offline: float = 0.0
     service_stuck: set[tuple[str, str]] = field(default_factory=set)
     replication: dict[str, int] = field(default_factory=dict)
     ntp: dict[str, str] = field(default_factory=dict)

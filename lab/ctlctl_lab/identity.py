@@ -76,6 +76,7 @@ class Credential:
         not_before: start of validity.
         not_after: end of validity.
         key: number of its key in the lab's pool.
+        der: the certificate as CAPF handed it over; None for one that is worked out from the rest.
     """
 
     kind: str
@@ -84,3 +85,4 @@ class Credential:
     not_before: int
     not_after: int
     key: int
+    der: bytes | None = field(default=None, repr=False)

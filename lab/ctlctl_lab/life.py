@@ -28,7 +28,8 @@ class Timing:
         register: from its files until it is registered.
         keepalive: until a phone notices that its node is gone.
         fallback: until it goes back to a better node.
-        capf: of a CAPF session, without the making of a key.
+        capf: at CAPF, without the making of a key; on the wire, until the phone connects.
+        capf_patience: real seconds that each side of a CAPF session waits at least, however fast time runs.
     """
 
     boot: tuple[float, float] = (8.0, 15.0)
@@ -37,13 +38,19 @@ class Timing:
     keepalive: tuple[float, float] = (20.0, 40.0)
     fallback: tuple[float, float] = (30.0, 90.0)
     capf: tuple[float, float] = (1.0, 3.0)
+    capf_patience: float = 10.0
 
 
 class Life:
-    """Moves the phones of a world. Use it under `Cluster.lock`."""
+    """Moves the phones of a world. Use it under `Cluster.lock`.
+
+    Attributes:
+        capf: how phones get to CAPF.
+    """
 
     def __init__(self, world: "World") -> None:
         self._world = world
+        self.capf: capfwork.CapfWay = capfwork.InMemory(world)
 
     def reset(self, phone: Phone) -> None:
         """Start a phone anew."""
@@ -97,7 +104,8 @@ class Life:
             self._register(phone)
 
     def _later(self, span: tuple[float, float], action: Action, phone: Phone) -> None:
-        self._world.schedule.after(self._world.random.uniform(*span), action, phone)
+        seconds = self._world.random.uniform(*span) * self._world.faults.phones_slow
+        self._world.schedule.after(seconds, action, phone)
 
     def _set_status(self, phone: Phone, status: str, reason: int) -> None:
         phone.status, phone.status_reason, phone.status_time = status, reason, int(self._world.now())
@@ -115,18 +123,25 @@ class Life:
         if not phones.fetch_lists(self._world, phone):
             phone.busy = False
             return
-        seconds = capfwork.seconds_needed(self._world, phone)
-        if seconds is not None:
-            self._world.schedule.after(seconds, self._end_capf, phone)
+        phone.tries = 0
+        self._go_on(phone)
+
+    def _go_on(self, phone: Phone) -> None:
+        """Let a phone that has its files go to CAPF, or register."""
+        if capfwork.is_called(self._world, phone):
+            phone.tries += 1
+            self.capf.visit(phone, self._left_capf)
         elif capfwork.waits_for_string(self._world, phone):
             phone.busy = False
             phone.message = "Registration Rejected: no LSC yet"
         else:
             self._later(self._world.timing.register, self._register, phone)
 
-    def _end_capf(self, phone: Phone) -> None:
-        capfwork.finish(self._world, phone)
-        self._later(self._world.timing.register, self._register, phone)
+    def _left_capf(self, phone: Phone, done: bool) -> None:  # noqa: FBT001 - see capfwork.Left
+        if done or phone.tries >= capfwork.TRIES:
+            self._later(self._world.timing.register, self._register, phone)
+        else:
+            self._later((capfwork.TRY_SECONDS, capfwork.TRY_SECONDS), self._go_on, phone)
 
     def _register(self, phone: Phone) -> None:
         phone.busy = False

@@ -61,6 +61,10 @@ NO_OPERATION = "No Pending Operation"
 INSTALL, DELETE, TROUBLESHOOT = "Install/Upgrade", "Delete", "Troubleshoot"
 STATUS_NONE, STATUS_PENDING = "None", "Operation Pending"
 
+#: How a user and an instance are put into the device name of an AUTH_RESPONSE; ``{user}`` and ``{instance}`` stand for
+#: them. How a genuine CAPF has them is not public. The switch ``capf-user-name`` sets another.
+CAPF_USER_NAME_FORMAT = "{user}"
+
 # XAuthenticationMode.
 BY_STRING, BY_NULL = "By Authentication String", "By Null String"
 BY_LSC = "By Existing Certificate (precedence to LSC)"

@@ -33,6 +33,7 @@ from ctlctl_lab.model import (
     Node,
     Phone,
 )
+from ctlctl_trust import Certificate
 from ctlctl_trust.signature import SHA512
 from ctlctl_trust.tlv import Role
 
@@ -215,19 +216,28 @@ def _tvs_knows(world: "World", phone: Phone, key: bytes, role: Role) -> bool:
 
 
 def trusts_capf(world: "World", phone: Phone) -> Node | None:
-    """Return the node whose CAPF a phone reaches and trusts, or None."""
-    for node in world.cluster.nodes.values():
-        if not node.runs(SERVICE_CAPF) or CAPF not in node.identities:
-            continue
-        shown = presented(world, node, "capf", CAPF)
-        if shown is None:
-            continue
-        held = [each for each in (phone.ctl, phone.itl) if each is not None]
-        if not held or any(shown.der in each.capf for each in held):
-            return node
-        if _tvs_knows(world, phone, list_key(shown), Role.CAPF):
+    """Return the node whose CAPF a phone reaches and trusts, and that answers, or None."""
+    faults = world.faults
+    for node in capf_nodes(world):
+        shown = presented(world, node, "capf", CAPF) if node.runs(SERVICE_CAPF) else None
+        silent = node.name in faults.capf_stall or node.name in faults.capf_half
+        if shown is not None and not silent and believes_capf(world, phone, shown.certificate):
             return node
     return None
+
+
+def capf_nodes(world: "World") -> list[Node]:
+    """Return the nodes that phones are sent to for CAPF, running or not."""
+    nodes = world.cluster.nodes.values()
+    return [node for node in nodes if SERVICE_CAPF in node.services and CAPF in node.identities]
+
+
+def believes_capf(world: "World", phone: Phone, shown: Certificate) -> bool:
+    """Tell whether a phone takes the certificate that is presented to it for CAPF's: by its lists, or by TVS."""
+    held = [each for each in (phone.ctl, phone.itl) if each is not None]
+    if not held or any(shown.der in each.capf for each in held):
+        return True
+    return _tvs_knows(world, phone, shown.list_key or b"", Role.CAPF)
 
 
 def choose_node(world: "World", phone: Phone) -> Node | Refusal:

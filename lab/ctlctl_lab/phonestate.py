@@ -17,12 +17,14 @@ class CapfState:
         certificate_status: XCertificateStatus.
         finish_time: "Operation Completes By", ``YYYY:MM:DD:HH:MM`` in the cluster's time zone (UTC here), or "".
         authentication_string: the string that must be typed in, or "".
+        broken: sessions that broke off since the operation was ordered.
     """
 
     operation: str = NO_OPERATION
     certificate_status: str = STATUS_NONE
     finish_time: str = ""
     authentication_string: str = field(default="", repr=False)
+    broken: int = 0
 
     @property
     def status(self) -> str:
@@ -68,6 +70,7 @@ class Phone:
         epoch: counts its resets; an event of an older life is void.
         powered: whether it has power; without, it does nothing at all.
         busy: whether it is on its way: starting, at CAPF, or about to register.
+        tries: how often it has gone to CAPF since it started.
     """
 
     index: int
@@ -98,6 +101,7 @@ class Phone:
     epoch: int = 0
     powered: bool = True
     busy: bool = False
+    tries: int = 0
 
     @property
     def kind(self) -> PhoneModel:

@@ -13,6 +13,7 @@ from threading import Lock
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -43,8 +44,21 @@ _DAY = 86_400
 MODERN_KEYS = 8
 OLD_KEYS = 2
 EC_KEYS = 2
-#: First number of each kind of key in the pool; see `Credential.key`.
-_OLD_FROM, _EC_FROM = 100, 200
+#: Kinds of key in the pool, spelled as `ctlctl_capf.KeyOrder.label`: first number (see `Credential.key`) and how many.
+_POOL = {
+    "RSA-2048": (0, MODERN_KEYS),
+    "RSA-1024": (100, OLD_KEYS),
+    "EC secp256r1": (200, EC_KEYS),
+    "EC secp384r1": (300, 1),
+    "EC secp521r1": (400, 1),
+    "RSA-3072": (500, 1),
+    "RSA-4096": (600, 1),
+}
+_CURVES: dict[str, ec.EllipticCurve] = {
+    "EC secp256r1": ec.SECP256R1(),
+    "EC secp384r1": ec.SECP384R1(),
+    "EC secp521r1": ec.SECP521R1(),
+}
 
 
 class Pki:
@@ -110,25 +124,29 @@ class Pki:
                 known = self._identities[dated] = Identity(unit, read_certificate(der), key)
             return known
 
-    def pool_number(self, draw: int, *, old: bool = False, elliptic: bool = False) -> int:
+    def pool_number(self, draw: int, label: str = "RSA-2048") -> int:
         """Return the number of a phone's key.
 
         Args:
             draw: any number that spreads phones over the keys.
-            old: an RSA key of 1024 bits, else one of 2048.
-            elliptic: a P-256 key instead.
+            label: kind of key, as `ctlctl_capf.KeyOrder.label` spells it.
+
+        Raises:
+            KeyError: there is no such kind in the pool.
         """
-        if elliptic:
-            return _EC_FROM + draw % EC_KEYS
-        return _OLD_FROM + draw % OLD_KEYS if old else draw % MODERN_KEYS
+        first, count = _POOL[label]
+        return first + draw % count
 
     def phone_key(self, number: int) -> PrivateKey:
-        """Return a key of the pool."""
-        if number >= _EC_FROM:
-            return self.directory.ec_key(f"phone-ec-{number - _EC_FROM}")
-        if number >= _OLD_FROM:
-            return self.directory.rsa_key(f"phone-1024-{number - _OLD_FROM}", 1024)
-        return self.directory.rsa_key(f"phone-2048-{number}")
+        """Return a key of the pool; made, or read from the lab's directory, at its first use."""
+        label, first = max(
+            ((label, first) for label, (first, _) in _POOL.items() if first <= number), key=lambda each: each[1]
+        )
+        if (curve := _CURVES.get(label)) is not None:
+            name = "phone-ec" if label == "EC secp256r1" else f"phone-{label.removeprefix('EC ')}"
+            return self.directory.ec_key(f"{name}-{number - first}", curve)
+        bits = int(label.removeprefix("RSA-"))
+        return self.directory.rsa_key(f"phone-{bits}-{number - first}", bits)
 
     def phone_certificate(self, name: str, credential: Credential) -> bytes:
         """Return a phone's certificate, DER; made when asked for, and always the same.
@@ -137,7 +155,7 @@ class Pki:
             name: CN, such as "CP-8845-SEP001122334455".
             credential: its MIC or LSC.
         """
-        return self._phone_certificate(name, credential)
+        return credential.der or self._phone_certificate(name, credential)
 
     def _make_phone_certificate(self, name: str, credential: Credential) -> bytes:
         validity = (credential.not_before, credential.not_after)

@@ -37,6 +37,7 @@ class LabPlan:
         ports: port numbers.
         scenario: its name.
         speed: lab seconds in a real second.
+        capf_in_process: whether phones meet CAPF in memory instead of on the wire.
     """
 
     directory: Path
@@ -44,6 +45,7 @@ class LabPlan:
     ports: PortPlan = field(default_factory=PortPlan)
     scenario: str = "healthy"
     speed: float = 1.0
+    capf_in_process: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class RunningLab:
     @property
     def broken(self) -> bool:
         """Whether one of its threads ended by itself."""
-        return self.world.schedule.broken or self.services.acceptor.broken
+        return self.world.schedule.broken or self.services.broken
 
     def describe(self) -> Iterator[str]:
         """Give the addresses, for a person."""
@@ -145,7 +147,7 @@ def _check(world: WorldPlan) -> None:
 def _serving(plan: LabPlan, directory: LabDir) -> Iterator[RunningLab]:
     world = build_world(plan.world, directory, Clock(speed=plan.speed))
     apply_scenario(world, plan.world, plan.scenario)
-    services = Services(world, plan.ports)
+    services = Services(world, plan.ports, capf_in_process=plan.capf_in_process)
     control = ControlServer(plan.directory, Operator(world, plan.world))
     services.start()
     try:

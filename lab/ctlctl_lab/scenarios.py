@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 from ctlctl_lab.build import WorldPlan, make_lsc, populate, profile_name, register_all
-from ctlctl_lab.capfwork import LSC_DAYS_PARAMETER
+from ctlctl_lab.capforders import LSC_DAYS_PARAMETER
 from ctlctl_lab.dirs import LabError
 from ctlctl_lab.model import CALLMANAGER, ITL_RECOVERY, NON_SECURE, TOMCAT, TVS, Phone
 from ctlctl_lab.world import World

@@ -10,6 +10,9 @@ from random import Random
 from typing import Final
 
 from ctlctl_lab.acceptor import Acceptor, Listener, StreamHandler, abort
+from ctlctl_lab.capfphones import CapfPhones
+from ctlctl_lab.capfservice import CapfService
+from ctlctl_lab.capfwork import InMemory
 from ctlctl_lab.model import (
     CALLMANAGER,
     CAPF,
@@ -121,14 +124,21 @@ class Services:
     Attributes:
         world: what is served.
         plan: port numbers.
+        capf_in_process: whether phones meet CAPF in memory instead of on the wire; who else comes to its port is
+            served all the same.
         acceptor: the sockets.
+        capf: CAPF.
+        capf_phones: takes phones there.
         phones: the listener for the phones' pages over TLS.
         phones_http: the listener for their plain pages.
     """
 
     world: World
     plan: PortPlan = field(default_factory=PortPlan)
+    capf_in_process: bool = False
     acceptor: Acceptor = field(default_factory=Acceptor)
+    capf: CapfService = field(init=False)
+    capf_phones: CapfPhones = field(init=False)
     phones: Listener = field(init=False)
     phones_http: Listener = field(init=False)
     _soap: App = field(init=False)
@@ -137,6 +147,8 @@ class Services:
     def __post_init__(self) -> None:
         self._soap = make_app(self.world)
         self._chance = Random(self.world.seed)  # noqa: S311 - a simulation that can be repeated
+        self.capf = CapfService(self.world)
+        self.capf_phones = CapfPhones(self.world, self.plan.number(PORTS["capf"]))
 
     def start(self) -> None:
         """Listen everywhere.
@@ -153,10 +165,22 @@ class Services:
         self.phones = _on_lo("phones https", self.plan.phones_number, self._phone_https)
         self.phones_http = _on_lo("phones http", self.plan.phones_http_number, self._phone_http)
         self.acceptor.start([*listeners, self.phones, self.phones_http])
+        self.capf.start()
+        self.capf_phones.start()
+        if not self.capf_in_process:
+            self.world.life.capf = self.capf_phones
 
     def stop(self) -> None:
         """Stop listening, and end every connection."""
+        self.world.life.capf = InMemory(self.world)
+        self.capf_phones.stop()
+        self.capf.stop()
         self.acceptor.stop()
+
+    @property
+    def broken(self) -> bool:
+        """Whether something ended by a fault of the lab's own."""
+        return self.acceptor.broken or self.capf.broken or self.capf_phones.broken
 
     # Nodes. A scenario sets up new nodes under the same names, so every look goes by the name.
 
@@ -181,6 +205,8 @@ class Services:
             return Listener(what, node.address, number, wanted, datagram=datagram)
         if port.name == "ssh":
             return Listener(what, node.address, number, wanted, lambda sock: serve_ssh(sock, self.world, name))
+        if port.name == "capf":
+            return Listener(what, node.address, number, wanted, lambda sock: self.capf.take(sock, name))
         handler = self._plain_http if port.unit is None else self._secure
         return Listener(what, node.address, number, wanted, lambda sock: handler(sock, name, port))
 

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
+from zlib import crc32
 
+from ctlctl_lab.capforders import is_of
+from ctlctl_lab.capfsession import HALVES
 from ctlctl_lab.dirs import LabError
 from ctlctl_lab.faults import Faults
 from ctlctl_lab.lockout import LOCK_SECONDS
 from ctlctl_lab.model import CALLMANAGER, CAPF, ITL_RECOVERY, TOMCAT, TVS
 from ctlctl_lab.nodestate import REPLICATION_WORDS, STOPPED, UNSYNCHRONISED, service_states
+from ctlctl_lab.phonemodels import MODELS
 from ctlctl_lab.services import PORTS
 from ctlctl_lab.world import World
 
@@ -16,6 +20,8 @@ _UNITS = (TOMCAT, CALLMANAGER, TVS, CAPF)
 _MOST = 1_000_000
 #: How an operator says that there never was a backup.
 _NEVER = "none"
+#: Characters of a form in which users are spelled.
+_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,7 @@ class Switch:
         value: what its value looks like.
         turn: reads a value and switches the fault on; raises LabError for one that makes no sense.
         field: attribute of `Faults`.
+        undo: what else is to be done when it is switched off.
     """
 
     name: str
@@ -35,6 +42,7 @@ class Switch:
     value: str
     turn: Callable[[World, str], None]
     field: str
+    undo: Callable[[World], None] | None = None
 
 
 def _count(field: str) -> Callable[[World, str], None]:
@@ -103,6 +111,46 @@ def _fail_capf(world: World, text: str) -> None:
     if not status or (phone != "*" and phone not in world.cluster.phones):
         raise LabError(f"{text!r}: PHONE=STATUS is wanted, such as '*=Upgrade Failed: Invalid LSC'")
     world.faults.capf_failures[phone] = status
+
+
+def _poison(world: World, text: str) -> None:
+    family, _, status = text.partition("=")
+    numbers = [name.removeprefix("Cisco ") for name in MODELS]
+    if not status or not any(is_of(number, family) for number in numbers):
+        known = ", ".join(numbers)
+        raise LabError(f"{text!r}: FAMILY=STATUS is wanted; families are {known}, or such as 88xx for several")
+    world.faults.capf_poison[family] = status
+
+
+def _halve(world: World, text: str) -> None:
+    name, _, message = text.partition("=")
+    if message not in HALVES:
+        raise LabError(f"{text!r}: NODE=MESSAGE is wanted; messages are {', '.join(HALVES)}")
+    world.faults.capf_half[_node(world, name)] = message
+
+
+def _name_users(world: World, text: str) -> None:
+    if "{user}" not in text or not text.isprintable() or len(text) > _LONGEST_NAME:
+        raise LabError(f"{text!r}: a form with {{user}} in it is wanted, and {{instance}} if you like")
+    world.faults.capf_user_name = text
+
+
+def _take_power(world: World, text: str) -> None:
+    _give_power(world)
+    _amount("phones_offline", 0, 1)(world, text)
+    for phone in _offline(world):
+        world.switch_off(phone)
+
+
+def _give_power(world: World) -> None:
+    for phone in _offline(world):
+        world.switch_on(phone)
+
+
+def _offline(world: World) -> list[str]:
+    """Return the phones that the switch takes the power of: always the same ones for the same share."""
+    share = world.faults.phones_offline
+    return [name for name in world.cluster.phones if crc32(name.encode()) < share * 2**32]
 
 
 def _add_node(field: str) -> Callable[[World, str], None]:
@@ -206,6 +254,38 @@ _TABLE = (
         _fail_capf,
         "capf_failures",
     ),
+    Switch(
+        "capf-poison",
+        "CAPF operations of a family of phones, such as 8845 or 88xx, end with this status",
+        "FAMILY=STATUS",
+        _poison,
+        "capf_poison",
+    ),
+    Switch("capf-stall", "CAPF says nothing once TLS is set up", "NODE", _add_node("capf_stall"), "capf_stall"),
+    Switch(
+        "capf-half",
+        "CAPF sends half of a message (auth, key, store, end) and hangs up",
+        "NODE=MESSAGE",
+        _halve,
+        "capf_half",
+    ),
+    Switch(
+        "capf-user-name",
+        "how CAPF has users spelled, such as {user}.{instance}; what is genuine is not known",
+        "FORM",
+        _name_users,
+        "capf_user_name",
+    ),
+    Switch(
+        "phones-slow",
+        "everything that phones do takes so much longer",
+        "FACTOR",
+        _amount("phones_slow", 1, 1000),
+        "phones_slow",
+    ),
+    Switch(
+        "phones-offline", "share of the phones that have no power", "SHARE", _take_power, "phones_offline", _give_power
+    ),
     Switch("service-stuck", "a service does not come back after a restart", "NODE:SERVICE", _stick, "service_stuck"),
     Switch("replication", "setup state of a node's database replication", "NODE=STATE", _replicate, "replication"),
     Switch("ntp", "a node's time service is 'unsynchronised' or 'stopped'", "NODE=STATE", _time, "ntp"),
@@ -268,6 +348,8 @@ def turn_off(world: World, name: str | None = None) -> None:
     healthy = Faults()
     with world.cluster.lock:
         for switch in switches:
+            if switch.undo is not None:
+                switch.undo(world)
             setattr(world.faults, switch.field, getattr(healthy, switch.field))
 
 
@@ -284,6 +366,8 @@ def shown(world: World, switch: Switch) -> str:
         return ", ".join(sorted(f"{_spell(key)}={value[key]}" for key in value))
     if isinstance(value, set):
         return ", ".join(sorted(_spell(each) for each in value))
+    if isinstance(value, str):
+        return value
     return f"{value:g}"
 
 

@@ -44,6 +44,45 @@ def phone_context(pem: bytes, *, tls10_only: bool) -> ssl.SSLContext:
     return context
 
 
+@lru_cache(maxsize=_NODE_CONTEXTS)
+def capf_context(identity: Identity) -> ssl.SSLContext:
+    """Return the context of CAPF's port: everything from TLS 1.0 on, because all of the 7900 series has nothing newer.
+
+    Client certificates are not asked for: devices prove who they are inside.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # Plain RSA key exchange, as soft clients use it, and nothing without a certificate.
+    context.set_ciphers("ALL:!aNULL:!eNULL:@SECLEVEL=0")
+    _from_tls10(context)
+    # One operation a connection: nobody comes back with a ticket.
+    context.num_tickets = 0
+    _load(context, key_pem(identity.key) + certificate_pem(identity.der))
+    return context
+
+
+@lru_cache(maxsize=2)
+def phone_client_context(*, tls10_only: bool) -> ssl.SSLContext:
+    """Return the context with which phones connect; what is presented to them they judge themselves, by their lists."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if tls10_only:
+        context.set_ciphers("ALL:!aNULL:!eNULL:@SECLEVEL=0")
+        _from_tls10(context)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.maximum_version = ssl.TLSVersion.TLSv1
+    else:
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _from_tls10(context: ssl.SSLContext) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+
+
 def _load(context: ssl.SSLContext, pem: bytes) -> None:
     # `ssl` reads keys from files only; this one is memory that no other process can open by a name.
     descriptor = os.memfd_create("lab", os.MFD_CLOEXEC)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
 
+from ctlctl_lab.capforders import record_lsc
 from ctlctl_lab.faults import Faults
 from ctlctl_lab.files import ROLLBACK_PARAMETER, SIGNATURE_PARAMETER, TftpFiles
 from ctlctl_lab.life import Life, Timing
@@ -33,7 +34,7 @@ from ctlctl_lab.model import (
 )
 from ctlctl_lab.names import IPSEC, USERS_OF_UNITS
 from ctlctl_lab.phones import list_key
-from ctlctl_lab.pki import Pki, distinguished_name
+from ctlctl_lab.pki import Pki
 from ctlctl_lab.schedule import Schedule
 from ctlctl_lab.trustheld import HeldList, read_held
 from ctlctl_trust import Kind
@@ -77,6 +78,13 @@ class World:
     def now(self) -> float:
         """Return the instant by the servers' clocks."""
         return self.cluster.clock.now() + self.faults.clock_offset
+
+    def patience(self, seconds: float) -> float:
+        """Return how many real seconds to wait on a connection where so many lab seconds are due.
+
+        However fast time runs, they are never so few that a busy machine makes a fault of them.
+        """
+        return max(self.timing.capf_patience, self.cluster.clock.real_seconds(seconds))
 
     def read_list(self, data: bytes) -> HeldList | None:
         """Read a list as firmware does; what many phones download is read once."""
@@ -154,6 +162,7 @@ class World:
             elif phone.capf.certificate_status == STATUS_PENDING:
                 phone.capf.certificate_status = STATUS_NONE
             phone.capf.operation = operation
+            phone.capf.broken = 0
             phone.capf.finish_time, phone.capf.authentication_string = finish_time, string
             self.cluster.changes.record("Phone", "u", phone.pkid, "certificateOperation", "certificateStatus")
 
@@ -405,6 +414,4 @@ class World:
     def give_lsc(self, phone: Phone, lsc: Credential | None) -> None:
         """Give a phone an LSC, or take it away, on the phone and in the records."""
         phone.lsc = lsc
-        phone.lsc_valid_until = 0 if lsc is None else lsc.not_after
-        phone.lsc_issuer_name = None if lsc is None else distinguished_name(lsc.issuer.certificate)
-        phone.lsc_issuer_valid_until = 0 if lsc is None else lsc.issuer.not_after
+        record_lsc(phone, 0 if lsc is None else lsc.not_after, None if lsc is None else lsc.issuer)

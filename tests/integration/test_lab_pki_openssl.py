@@ -60,7 +60,7 @@ def test_openssl_verifies_a_certificate_by_itself(openssl: str, pki: Pki, tmp_pa
 def test_openssl_verifies_a_phones_certificate_by_its_issuer(kind: str, openssl: str, pki: Pki, tmp_path: Path) -> None:
     capf = pki.node(CAPF, "lab-pub", "127.0.7.1")
     issuer = {"MIC": pki.manufacturing(MicCa.SHA2), "MIC-OLD": pki.manufacturing(MicCa.OLD)}.get(kind, capf)
-    number = pki.pool_number(1, old=kind == "MIC-OLD", elliptic=kind == "LSC-EC")
+    number = pki.pool_number(1, {"MIC-OLD": "RSA-1024", "LSC-EC": "EC secp256r1"}.get(kind, "RSA-2048"))
     credential = Credential(kind[:3], issuer, 2**62 + 1, BORN, BORN + 100 * DAY, number)
     authority, leaf = tmp_path / "issuer.pem", tmp_path / "leaf.pem"
     authority.write_bytes(certificate_pem(issuer.der))

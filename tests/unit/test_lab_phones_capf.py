@@ -2,7 +2,7 @@
 
 import pytest
 
-from ctlctl_lab.capfwork import LSC_DAYS_PARAMETER
+from ctlctl_lab.capforders import LSC_DAYS_PARAMETER
 from ctlctl_lab.model import (
     BY_LSC,
     BY_MIC,

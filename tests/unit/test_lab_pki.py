@@ -14,6 +14,7 @@ from ctlctl_lab.model import CALLMANAGER, CAPF, ITL_RECOVERY, LAB_ORGANIZATION, 
 from ctlctl_lab.phonemodels import MicCa
 from ctlctl_lab.pki import EC_KEYS, MODERN_KEYS, OLD_KEYS, Pki, certificate_pem, distinguished_name, key_pem
 from ctlctl_trust import read_certificate
+from ctlctl_trust.certificate import describe_key
 from support.labworld import BORN, DAY, Factory, shared_directory
 
 UNITS = (TOMCAT, CALLMANAGER, TVS, CAPF, ITL_RECOVERY)
@@ -41,10 +42,8 @@ def everything(pki: Pki) -> Iterator[Identity]:
 
 def phone_credentials(pki: Pki) -> Iterator[Credential]:
     capf, maker = pki.node(CAPF, *HOST), pki.manufacturing(MicCa.OLD)
-    for draw, old, elliptic in ((3, False, False), (3, True, False), (3, False, True)):
-        number = pki.pool_number(draw, old=old, elliptic=elliptic)
-        issuer = maker if old else capf
-        yield Credential("MIC" if old else "LSC", issuer, 2**62 + draw, BORN, BORN + 365 * DAY, number)
+    for kind, label, issuer in (("LSC", "RSA-2048", capf), ("MIC", "RSA-1024", maker), ("LSC", "EC secp256r1", capf)):
+        yield Credential(kind, issuer, 2**62 + 3, BORN, BORN + 365 * DAY, pki.pool_number(3, label))
 
 
 def test_every_subject_says_lab(pki: Pki) -> None:
@@ -144,11 +143,14 @@ def test_a_phones_certificate_is_its_issuers(pki: Pki) -> None:
 
 def test_phones_share_a_few_keys(pki: Pki) -> None:
     assert {pki.pool_number(draw) for draw in range(100)} == set(range(MODERN_KEYS))
-    assert len({pki.pool_number(draw, old=True) for draw in range(100)}) == OLD_KEYS
-    assert len({pki.pool_number(draw, elliptic=True) for draw in range(100)}) == EC_KEYS
-    assert pki.phone_key(pki.pool_number(1, old=True)).key_size == 1024
-    assert pki.phone_key(pki.pool_number(1)).key_size == 2048
-    assert pki.phone_key(pki.pool_number(1, elliptic=True)).key_size == 256
+    assert len({pki.pool_number(draw, "RSA-1024") for draw in range(100)}) == OLD_KEYS
+    assert len({pki.pool_number(draw, "EC secp256r1") for draw in range(100)}) == EC_KEYS
+
+
+@pytest.mark.parametrize("label", ["RSA-1024", "RSA-2048", "EC secp256r1", "EC secp384r1", "EC secp521r1"])
+def test_the_pool_has_every_kind_of_key(pki: Pki, label: str) -> None:
+    for draw in range(10):
+        assert describe_key(pki.phone_key(pki.pool_number(draw, label)).public_key())[0] == label
 
 
 def test_an_identity_says_the_same_in_every_way(pki: Pki) -> None:

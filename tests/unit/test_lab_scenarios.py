@@ -5,7 +5,7 @@ from hashlib import sha256
 import pytest
 
 from ctlctl_lab.build import WorldPlan
-from ctlctl_lab.capfwork import LSC_DAYS_PARAMETER
+from ctlctl_lab.capforders import LSC_DAYS_PARAMETER
 from ctlctl_lab.dirs import LabError
 from ctlctl_lab.faults import Faults
 from ctlctl_lab.model import (

@@ -70,6 +70,7 @@ def edit_capf(capf: CapfState, edit: CapfEdit) -> None:
         else:
             capf.certificate_status = STATUS_PENDING
         capf.operation = edit.operation
+        capf.broken = 0
     if edit.finish_time is not None:
         capf.finish_time = edit.finish_time
     if edit.authentication_string is not None:
