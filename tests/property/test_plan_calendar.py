@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ctlctl.plan.calendar import Calendar, Interval, Window
 
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ZONES = sorted(available_timezones())
 #: Clocks that are put forward and back in the night, by half an hour, at midnight, and a day that was left out.
 ODD = [
@@ -68,6 +69,7 @@ def is_steady(calendar: Calendar, instant: int) -> bool:
 BERLIN = Calendar(ZoneInfo("Europe/Berlin"), (Window(frozenset(range(7)), 22 * 60, 28 * 60),))
 
 
+@unhurried
 @given(calendars(), st.integers(FIRST, LAST))
 @example(Calendar(ZoneInfo("Pacific/Apia"), (Window(frozenset(range(7)), 1320, 1680),)), 1_325_239_200)
 def test_it_is_never_open_while_the_clock_shows_another_time(calendar: Calendar, instant: int) -> None:
@@ -80,6 +82,7 @@ def test_it_is_never_open_while_the_clock_shows_another_time(calendar: Calendar,
         assert calendar.open_at(moment) == found
 
 
+@unhurried
 @given(calendars(), st.integers(FIRST, LAST))
 def test_the_next_opening_is_the_next(calendar: Calendar, instant: int) -> None:
     following = calendar.next_opening(instant)
@@ -96,6 +99,7 @@ def test_the_next_opening_is_the_next(calendar: Calendar, instant: int) -> None:
     assert nights[0].opens == (instant if current is not None else following.opens)
 
 
+@unhurried
 @given(st.integers(FIRST, LAST))
 def test_a_night_of_six_hours_has_five_or_seven_when_clocks_change(instant: int) -> None:
     found = BERLIN.next_opening(instant)

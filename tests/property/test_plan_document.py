@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -28,8 +28,10 @@ from ctlctl_capf.rollout.model import Limits, Operation, PlannedPhone
 from ctlctl_capf.rollout.reasons import Reason, Retry
 from support.plancases import NULL, lsc_phone, mic_phone, planned
 
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TEXT = st.text(max_size=20).filter(str.isprintable)
 WORDS = st.none() | TEXT
+NAMES = TEXT.filter(lambda name: name != "" and " " not in name)
 INSTANTS = st.integers(-(2**53) + 1, 2**53 - 1)
 
 
@@ -42,7 +44,8 @@ def small() -> SealedPlan:
 def phones() -> SearchStrategy[FrozenPhone]:
     planned_phone = st.builds(
         PlannedPhone,
-        *[TEXT] * 6,
+        NAMES,
+        *[TEXT] * 5,
         WORDS,
         WORDS,
         WORDS,
@@ -93,6 +96,7 @@ def plans(draw: DrawFn) -> Plan:
     )
 
 
+@unhurried
 @given(plans())
 def test_what_is_written_is_what_is_read(plan: Plan) -> None:
     sealed = seal(plan)
@@ -105,6 +109,7 @@ def test_what_is_written_is_what_is_read(plan: Plan) -> None:
     assert (rollout.sha256, rollout.phones) == (sealed.sha256, tuple(one.phone for one in plan.phones))
 
 
+@unhurried
 @given(st.integers(0, 10**9), st.integers(0, 255), st.sampled_from(["change", "insert", "delete", "swap"]))
 @example(0, 32, "insert")
 @example(10**9, 10, "insert")
@@ -190,6 +195,8 @@ class TestForgers:
             ({"phones": []}, "it has no phones"),
             ({"phones": {}}, "phones: is no list"),
             ({"phones": phone_line(name="SEP2")}, "twice"),
+            ({"phones": phone_line(name="")}, "is no name of a device"),
+            ({"phones": phone_line(name="SEP 1")}, "'SEP 1' is no name of a device"),
             ({"phones": phone_line(name="SEP3")}, "left out and in it"),
             ({"phones": phone_line(web="yes")}, "phones number 1, phone, web"),
             ({"phones": phone_line(colour="red")}, '"colour" is not known'),
@@ -237,6 +244,7 @@ class TestForgers:
             read_plan(pretty)
 
 
+@unhurried
 @given(
     st.binary(max_size=200)
     | st.recursive(

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from ctlctl.cli.plan import _ACCEPTABLE
 from ctlctl.plan.guards import one_rollout
-from ctlctl.plan.model import GuardCode, GuardVerdict, Plan
+from ctlctl.plan.model import UNKNOWN_BLOCKS, GuardCode, GuardVerdict, Plan
 from support.plancases import (
     CA,
     LSC,
@@ -351,3 +352,8 @@ class TestTheRest:
         plan = planned("install", mic_phone(authentication_mode=NULL, key_size=None), live=False)
         verdicts = [one.verdict for one in plan.guards]
         assert verdicts == sorted(verdicts, key=list(GuardVerdict).index)
+
+
+def test_the_command_line_offers_what_can_be_accepted() -> None:
+    blocking = {code.value for code in UNKNOWN_BLOCKS} - {GuardCode.ONE_ROLLOUT.value}
+    assert set(_ACCEPTABLE) == {*blocking, GuardCode.NULL_STRING.value}

@@ -7,6 +7,7 @@ writes what they say.
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final, NoReturn
 
@@ -19,6 +20,8 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 #: How often these may stand in it, so that reading it takes a bounded multiple of its size: a phone has one object and
 #: some twenty commas.
 _MOST: Final = {b"{": 400_000, b"[": 400_000, b",": 4_000_000}
+#: Characters of a device name (AXL, String128).
+_MAX_NAME: Final = 128
 _HASH: Final = "sha256"
 _SCHEMA: Final = "schema"
 #: Fields of which each entry has a line of its own.
@@ -33,7 +36,7 @@ def seal(plan: Plan) -> SealedPlan:
     """Write a plan.
 
     Raises:
-        PlanFileError: it could not be read again: a text or a list in it is too long.
+        PlanFileError: it could not be read again: it has no phones, a guard refuses it, or a text in it is too long.
     """
     document = {_SCHEMA: SCHEMA, **_plain(plan)}
     digest = _digest(document)
@@ -41,10 +44,10 @@ def seal(plan: Plan) -> SealedPlan:
     if len(data) > MAX_BYTES:
         raise PlanFileError(f"the plan has more than {MAX_BYTES // 2**20} MiB: plan fewer phones at once")
     try:
-        from_plain(Plan, _plain(plan))
-    except CodecError as error:
+        # Whoever approves it has to be able to read it.
+        return replace(read_plan(data), plan=plan)
+    except PlanFileError as error:
         raise PlanFileError(f"the plan cannot be written: {error}") from None
-    return SealedPlan(plan, data, digest)
 
 
 def read_plan(data: bytes) -> SealedPlan:
@@ -98,7 +101,11 @@ def _check(plan: Plan) -> None:
         raise CodecError("a guard is accepted that cannot be")
     if plan.impact.phones != len(plan.phones) or plan.impact.resets != len(plan.phones):
         raise CodecError("it has other phones than its impact says")
-    both = {one.phone.name for one in plan.phones} & {one.name for one in plan.left_out}
+    names = {one.phone.name for one in plan.phones}
+    odd = next((name for name in names if not 1 <= len(name) <= _MAX_NAME or " " in name), None)
+    if odd is not None:
+        raise CodecError(f"{odd[:40]!a} is no name of a device")
+    both = names & {one.name for one in plan.left_out}
     if both:
         raise CodecError(f"{min(both)} is left out and in it")
     if not plan.phones_per_minute > 0 or not plan.deadline_days > 0:
@@ -156,7 +163,7 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"{key!a} stands twice")
+            raise ValueError(f"{key[:40]!a} stands twice")
         found[key] = value
     return found
 
