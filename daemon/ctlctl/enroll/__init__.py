@@ -1,0 +1,1 @@
+"""Certificates that CAPF issues to applications: getting, keeping, renewing and deleting them."""
