@@ -421,7 +421,8 @@ def test_clocks(changes: dict[str, object], says: str, severity: FindingSeverity
 
 
 def test_a_clock_of_stratum_15_is_set() -> None:
-    assert of(whole(ntp=(NtpFact("pub", True, 15, 999.9, SEEN),)), ClusterCode.CLOCK_UNSYNCHRONISED) == {}
+    for offset in (999.9, None, float("inf")):
+        assert of(whole(ntp=(NtpFact("pub", True, 15, offset, SEEN),)), ClusterCode.CLOCK_UNSYNCHRONISED) == {}
 
 
 def test_backups() -> None:
@@ -463,6 +464,13 @@ def test_a_list_that_only_one_of_the_two_has() -> None:
     # A list that vanished after the node was asked is no contradiction.
     late = whole(lists=(replace(absent, absent_since=ASKED + 1),), shown_lists=both)
     assert of(late, ClusterCode.SHOWN_LIST_DIFFERS) == {}
+
+
+def test_each_list_that_fails_has_its_own_cure() -> None:
+    fails = (shown("pub", "ctl", ctl(), verified=False), shown("sub1", "itl", itl("sub1"), verified=False))
+    got = of(whole(shown_lists=fails), ClusterCode.LIST_FAILS_ON_NODE)
+    assert "utils ctl update CTLFile" in got["pub/ctl"].do[0]
+    assert got["sub1/itl"].do[0] == "Restart Cisco Tftp on sub1: it writes its ITL anew; then show itl"
 
 
 def test_sha1_is_compared_where_there_is_no_md5() -> None:
@@ -575,6 +583,14 @@ def test_who_suffers_from_a_tvs_that_does_not_know() -> None:
     both = of(tvs_answers(unknown_to("sub2", TOMCAT), unknown_to("sub2", CAPF)), ClusterCode.TVS_UNAWARE)["sub2"]
     assert "Phones that switch on with an old list" in both.so_what
     assert "https" in both.so_what
+
+
+def test_a_certificate_that_was_first_seen_when_tvs_was_asked_counts() -> None:
+    fresh = SUB2.but(serial=0x77, not_before=START.replace(year=2026))
+    base = tvs_answers(unknown_to("sub1", fresh))
+    for first, is_told in ((ASKED, True), (ASKED + 1, False)):
+        own = replace(stored("sub2", "CallManager", fresh), first_seen=first, last_seen=NOW)
+        assert (of(replace(base, stores=(own,)), ClusterCode.TVS_UNAWARE) != {}) is is_told
 
 
 def test_a_tvs_that_is_not_activated_is_not_judged() -> None:
