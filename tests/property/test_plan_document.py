@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from ctlctl.plan.checking import expected_guards
 from ctlctl.plan.codec import from_plain, to_plain
 from ctlctl.plan.document import PlanFileError, file_name, read_plan, seal
 from ctlctl.plan.model import (
@@ -64,9 +65,9 @@ def plans(draw: DrawFn) -> Plan:
     codes = st.sampled_from(ExclusionCode)
     left = draw(st.lists(st.builds(Exclusion, TEXT.filter(lambda name: name not in names), TEXT, codes, TEXT)))
     quiet = st.sampled_from([GuardVerdict.OK, GuardVerdict.WARN])
-    guards = draw(
-        st.lists(st.builds(Guard, st.sampled_from(GuardCode), quiet, TEXT, st.dictionaries(TEXT, INSTANTS, max_size=3)))
-    )
+    operation = draw(st.sampled_from(Operation))
+    numbers = st.dictionaries(TEXT, INSTANTS, max_size=3)
+    guards = [Guard(code, draw(quiet), draw(TEXT), draw(numbers)) for code in sorted(expected_guards(operation))]
     limits = draw(
         st.builds(
             Limits,
@@ -82,7 +83,7 @@ def plans(draw: DrawFn) -> Plan:
     base = small().plan
     return replace(
         base,
-        operation=draw(st.sampled_from(Operation)),
+        operation=operation,
         created_at=draw(INSTANTS),
         windows=tuple(draw(st.lists(window, min_size=1, max_size=3))),
         phones_per_minute=draw(st.floats(0.01, 1000) | st.integers(1, 99)),
@@ -205,6 +206,8 @@ class TestForgers:
             ({"windows": [{"days": [0], "opens": 10, "closes": 10}]}, "change windows"),
             ({"timezone": "Mars/Olympus"}, "change windows"),
             ({"timezone": "../../etc/passwd"}, "change windows"),
+            ({"guards": []}, "its guards are not those of its operation"),
+            ({"operation": "delete"}, "its guards are not those of its operation"),
             ({"phones_per_minute": 0}, "rate"),
             ({"deadline_days": -1}, "deadline"),
             (

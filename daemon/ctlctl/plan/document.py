@@ -11,6 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final, NoReturn
 
+from ctlctl.plan.checking import expected_guards
 from ctlctl.plan.codec import CodecError, from_plain, to_plain
 from ctlctl.plan.model import SCHEMA, SHORT, Plan, SealedPlan
 from ctlctl_capf.rollout.model import RolloutPlanError
@@ -99,6 +100,8 @@ def _check(plan: Plan) -> None:
         raise CodecError(f"guard {plan.stopped_by[0].code.value} refuses it")
     if any(guard.accepted and not guard.can_be_accepted for guard in plan.guards):
         raise CodecError("a guard is accepted that cannot be")
+    if sorted(guard.code for guard in plan.guards) != sorted(expected_guards(plan.operation)):
+        raise CodecError("its guards are not those of its operation, each once")
     if plan.impact.phones != len(plan.phones) or plan.impact.resets != len(plan.phones):
         raise CodecError("it has other phones than its impact says")
     names = {one.phone.name for one in plan.phones}

@@ -166,13 +166,17 @@ def deadline(impact: Impact, days: int, now: int) -> Guard:
     return Guard(GuardCode.DEADLINE, GuardVerdict.WARN if needed > days else GuardVerdict.OK, words, numbers)
 
 
-def do_not_touch(listed_names: int | None, matched: int) -> Guard:
-    """Say how many phones the do-not-touch list kept out.
+def do_not_touch(listed_names: int | None, matched: int, inside: int) -> Guard:
+    """Say how many phones the do-not-touch list kept out; refuse where phones of the plan are on it by now.
 
     Args:
         listed_names: names on the list; None where none is set.
-        matched: of them, phones that were asked for.
+        matched: of them, phones that were asked for and left out.
+        inside: of them, phones of the plan.
     """
+    if inside:
+        words = f"{count(inside, 'phone')} of the plan on the do-not-touch list: make a new plan"
+        return Guard(GuardCode.DO_NOT_TOUCH, GuardVerdict.REFUSE, words, {"inside": inside})
     if listed_names is None:
         return Guard(GuardCode.DO_NOT_TOUCH, GuardVerdict.OK, "no do-not-touch list is set", {})
     words = f"{count(matched, 'phone')} left out, of {count(listed_names, 'name')} on the do-not-touch list"

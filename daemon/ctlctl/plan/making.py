@@ -7,23 +7,19 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from ctlctl.assess.words import DAY, ago, count, listed
-from ctlctl.plan import guards
+from ctlctl.assess.words import DAY, listed
 from ctlctl.plan.calendar import Calendar, Window
+from ctlctl.plan.checking import Checks, Untouched, known_at
 from ctlctl.plan.choosing import Choice, choose, not_in_cluster
-from ctlctl.plan.facts import Document, FactsError, PhoneFacts, cluster_facts, phone_facts
+from ctlctl.plan.facts import Document, PhoneFacts, cluster_facts, phone_facts
+from ctlctl.plan.guards import in_order
 from ctlctl.plan.impact import Rates, longest_window, reckon
 from ctlctl.plan.model import (
-    Exclusion,
     ExclusionCode,
     FrozenPhone,
-    Guard,
-    Impact,
-    KnownAt,
     Plan,
     PlannedWindow,
 )
-from ctlctl.plan.phoneguards import phone_guards
 from ctlctl.plan.selecting import SelectionError, Wanted, select
 from ctlctl_capf.rollout.model import Limits, Operation, PlannedPhone
 from ctlctl_capf.rollout.stages import arrange
@@ -34,7 +30,6 @@ if TYPE_CHECKING:
     from ctlctl_config.rollout import RolloutSettings
 
 _MINUTE: Final = 60
-_HOUR: Final = 3600
 _DAY_MINUTES: Final = 1_440
 
 
@@ -149,7 +144,7 @@ class _Maker:
         self._cluster = cluster_facts(basis.cluster)
 
     def make(self) -> Plan:
-        known = self._known()
+        known = known_at(self._cluster, self._rollout, self._now, live=self._basis.live)
         request, basis = self._request, self._basis
         selected = select(basis.cluster, basis.phones, request.wanted, self._now)
         taken, left_out = choose((phone_facts(one) for one in selected.phones), self._choice())
@@ -164,6 +159,11 @@ class _Maker:
         calendar = calendar_of(self._settings)
         rates = Rates(self._rollout.phones_per_minute, self._rollout.off_air_seconds)
         impact = reckon(order, self._limits, calendar, rates, self._now)
+        checks = Checks(self._cluster, self._rollout, self._limits, longest_window(calendar, self._now), self._now)
+        names = basis.do_not_touch
+        spared = sum(one.code is ExclusionCode.DO_NOT_TOUCH for one in left_out)
+        untouched = Untouched(None if names is None else len(names), left_out=spared)
+        found = checks.guards(request.operation, taken, impact, known, untouched)
         return Plan(
             cluster=self._cluster.name,
             operation=request.operation,
@@ -177,34 +177,12 @@ class _Maker:
             phones_per_minute=self._rollout.phones_per_minute,
             limits=self._limits,
             impact=impact,
-            guards=self._guards(taken, left_out, impact, known, longest_window(calendar, self._now)),
+            guards=in_order(found, request.accepted),
             phones=tuple(frozen[phone.name] for phone in order),
             left_out=tuple(sorted(left_out, key=lambda one: (one.code.value, one.name))),
             site_sizes=_counted(one.site for one in everyone),
             cm_group_sizes=_counted(one.cm_group for one in everyone),
         )
-
-    def _known(self) -> KnownAt:
-        """Return how old the facts are.
-
-        Raises:
-            FactsError: they are too old, or were never had.
-        """
-        most, answered = self._rollout.facts_max_minutes * _MINUTE, self._cluster.answered
-        hint = f"ctlctl cluster refresh {self._cluster.name}"
-        if not self._basis.live:
-            hint = f"start ctld, then: {hint}"
-        for source, what in (("axl", "phones"), ("ris", "registrations")):
-            at = answered.get(source)
-            if at is None:
-                raise FactsError(f"{what} are not known: {source.upper()} never answered; {hint}")
-            if self._now - at > most:
-                limit = count(self._rollout.facts_max_minutes, "minute")
-                raise FactsError(
-                    f"{what} are as {source.upper()} had them {ago(self._now, at)}, and a plan is made of nothing "
-                    f"older than {limit}; {hint}"
-                )
-        return KnownAt(self._basis.live, answered["axl"], answered["ris"], answered.get("trust-lists"))
 
     def _choice(self) -> Choice:
         days = self._request.renew_before_days
@@ -236,33 +214,6 @@ class _Maker:
             first=any(fnmatchcase(phone.name.upper(), pattern.upper()) for pattern in self._request.first),
         )
         return FrozenPhone(planned, phone.credential, phone.credential_ends, phone.credential_issuer, phone.capf_status)
-
-    def _guards(
-        self, taken: Sequence[PhoneFacts], left_out: Sequence[Exclusion], impact: Impact, known: KnownAt, longest: int
-    ) -> tuple[Guard, ...]:
-        operation, cluster, now = self._request.operation, self._cluster, self._now
-        thresholds = guards.Thresholds(
-            capf_rest=self._rollout.capf_rest_days * DAY,
-            backup_old=self._rollout.backup_hours * _HOUR,
-            facts_old=self._rollout.facts_max_minutes * _MINUTE,
-        )
-        # What phones rely on has to hold until the last of them may be done.
-        until = now + (self._rollout.approval_days + self._rollout.deadline_days) * DAY
-        found = list(phone_guards(operation, taken, cluster, until))
-        if operation.issues:
-            found.append(guards.capf_rest(cluster, thresholds, now))
-        touched = sum(one.code is ExclusionCode.DO_NOT_TOUCH for one in left_out)
-        names = self._basis.do_not_touch
-        found += [
-            guards.trust_lists(cluster, thresholds, now),
-            guards.stale_ctl(cluster),
-            guards.do_not_touch(None if names is None else len(names), touched),
-            guards.windows(impact, self._limits, longest),
-            guards.deadline(impact, self._rollout.deadline_days, now),
-            guards.backup(cluster, thresholds, now),
-            guards.facts(known, now),
-        ]
-        return guards.in_order(found, self._request.accepted)
 
 
 def _counted(values: Iterable[str]) -> Mapping[str, int]:
