@@ -4,6 +4,7 @@ The same for phones and for users' profiles, on the wire and without. Words of s
 which of them follows what on the wire is told by no public source: `_FAILURES` is the lab's reading.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -55,6 +56,7 @@ _MODES: Final = {
 _CURVES: Final = {256: Curve.SECP256R1, 384: Curve.SECP384R1, 521: Curve.SECP521R1}
 #: The smallest RSA key that is ever made: 512 bits are in AXL's list, and are taken for this.
 _LEAST_BITS: Final = 1024
+_FIELD: Final = re.compile(r"\{user\}|\{instance\}")
 #: Second halves of statuses; None where something else decides.
 _FAILURES: Final[Mapping[Result, str | None]] = {
     Result.LATE: LATE,
@@ -107,10 +109,7 @@ def wire_name(world: "World", target: Target) -> str:
     if isinstance(target, Phone):
         return target.name
     words = {"{user}": target.user, "{instance}": target.instance_id}
-    name = world.faults.capf_user_name
-    for word, value in words.items():
-        name = name.replace(word, value)
-    return name
+    return _FIELD.sub(lambda found: words[found[0]], world.faults.capf_user_name)
 
 
 def settings_of(world: "World", target: Target) -> SecurityProfile | CapfProfile:

@@ -130,8 +130,9 @@ def _halve(world: World, text: str) -> None:
 
 
 def _name_users(world: World, text: str) -> None:
-    if "{user}" not in text or not text.isprintable() or len(text) > _LONGEST_NAME:
-        raise LabError(f"{text!r}: a form with {{user}} in it is wanted, and {{instance}} if you like")
+    named = "{user}" in text or "{instance}" in text
+    if not named or not text.isprintable() or len(text) > _LONGEST_NAME:
+        raise LabError(f"{text!r}: a form with {{user}} or {{instance}} in it is wanted")
     world.faults.capf_user_name = text
 
 
