@@ -62,11 +62,12 @@ class Writing:
         """Arm one phone of a batch, if it may be."""
         ledger, operation = self._ledger, self._ledger.plan.operation
         seen = self._course.seen.get(row.name)
-        if seen is None or seen.at < ledger.now - REGISTRATION_AGE or not ledger.has_room(row):
+        if not ledger.has_room(row):
             return
         reading = self._fresh(row, 0)
         if reading is None:
             wanted.append(row.name)
+        if reading is None or seen is None or seen.at < ledger.now - REGISTRATION_AGE:
             return
         found = checks.before_arming(operation, ledger.phone(row.name), row, reading, window.closes)
         if found is Found.SUCCESS:
