@@ -204,6 +204,7 @@ class TestForgers:
             ({"phones": phone_line()[:1]}, "other phones than its impact says"),
             ({"windows": [{"days": [7], "opens": 0, "closes": 10}]}, "change windows"),
             ({"windows": [{"days": [0], "opens": 10, "closes": 10}]}, "change windows"),
+            ({"windows": [{"days": [0], "opens": 1, "closes": 2}] * 101}, "more than 100 change windows"),
             ({"timezone": "Mars/Olympus"}, "change windows"),
             ({"timezone": "../../etc/passwd"}, "change windows"),
             ({"guards": []}, "its guards are not those of its operation"),
@@ -258,6 +259,8 @@ class TestForgers:
 @example(b'{"schema":"ctlctl.plan/1","sha256":"x","a":' + b"9" * 5000 + b"}")
 @example(b"{" * 500_000)
 @example(b'{"schema":NaN}')
+@example(b'{"schema":"ctlctl.plan/1","sha256":"x","a":1e999}')
+@example(b'{"schema":"ctlctl.plan/1","sha256":"x","a":' + b"[" * 900 + b"]" * 900 + b"}")
 def test_any_bytes_are_a_plan_or_one_error(data: bytes) -> None:
     with pytest.raises(PlanFileError):
         read_plan(data)

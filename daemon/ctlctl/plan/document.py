@@ -6,6 +6,7 @@ writes what they say.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import sha256
@@ -23,6 +24,8 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 _MOST: Final = {b"{": 400_000, b"[": 400_000, b",": 4_000_000}
 #: Characters of a device name (AXL, String128).
 _MAX_NAME: Final = 128
+#: Change windows of a plan; a week has seven days, and people name a few on each.
+_MOST_WINDOWS: Final = 100
 _HASH: Final = "sha256"
 _SCHEMA: Final = "schema"
 #: Fields of which each entry has a line of its own.
@@ -66,7 +69,10 @@ def read_plan(data: bytes) -> SealedPlan:
         raise PlanFileError(f"this is no plan of this version: its schema is not {SCHEMA}")
     if not isinstance(digest, str):
         raise PlanFileError("the plan has no SHA-256")
-    found = _digest({_SCHEMA: SCHEMA, **document})
+    try:
+        found = _digest({_SCHEMA: SCHEMA, **document})
+    except RecursionError:
+        raise PlanFileError("this is no plan: it is nested too deep") from None
     if found != digest:
         raise PlanFileError(
             f"the plan was edited: it says SHA-256 {digest[:64]!a}, and its bytes have {found!a}; make a new plan"
@@ -94,14 +100,21 @@ def _check(plan: Plan) -> None:
     Raises:
         CodecError: the plan contradicts itself.
     """
+    _check_phones(plan)
+    _check_guards(plan)
+    if not plan.phones_per_minute > 0 or not plan.deadline_days > 0:
+        raise CodecError("its rate or its deadline is none")
+    if len(plan.windows) > _MOST_WINDOWS:
+        raise CodecError(f"it has more than {_MOST_WINDOWS} change windows")
+    try:
+        plan.calendar()
+    except (ValueError, KeyError, OSError) as error:
+        raise CodecError(f"its change windows are none: {error}") from None
+
+
+def _check_phones(plan: Plan) -> None:
     if not plan.phones:
         raise CodecError("it has no phones")
-    if plan.stopped_by:
-        raise CodecError(f"guard {plan.stopped_by[0].code.value} refuses it")
-    if any(guard.accepted and not guard.can_be_accepted for guard in plan.guards):
-        raise CodecError("a guard is accepted that cannot be")
-    if sorted(guard.code for guard in plan.guards) != sorted(expected_guards(plan.operation)):
-        raise CodecError("its guards are not those of its operation, each once")
     if plan.impact.phones != len(plan.phones) or plan.impact.resets != len(plan.phones):
         raise CodecError("it has other phones than its impact says")
     names = {one.phone.name for one in plan.phones}
@@ -111,12 +124,15 @@ def _check(plan: Plan) -> None:
     both = names & {one.name for one in plan.left_out}
     if both:
         raise CodecError(f"{min(both)} is left out and in it")
-    if not plan.phones_per_minute > 0 or not plan.deadline_days > 0:
-        raise CodecError("its rate or its deadline is none")
-    try:
-        plan.calendar()
-    except (ValueError, KeyError, OSError) as error:
-        raise CodecError(f"its change windows are none: {error}") from None
+
+
+def _check_guards(plan: Plan) -> None:
+    if plan.stopped_by:
+        raise CodecError(f"guard {plan.stopped_by[0].code.value} refuses it")
+    if any(guard.accepted and not guard.can_be_accepted for guard in plan.guards):
+        raise CodecError("a guard is accepted that cannot be")
+    if sorted(guard.code for guard in plan.guards) != sorted(expected_guards(plan.operation)):
+        raise CodecError("its guards are not those of its operation, each once")
 
 
 def _plain(plan: Plan) -> dict[str, Any]:
@@ -152,7 +168,9 @@ def _parse(data: bytes) -> dict[str, Any]:
     if any(data.count(sign) > most for sign, most in _MOST.items()):
         raise PlanFileError("this is no plan: it has more parts than a cluster has phones")
     try:
-        found = json.loads(data.decode("ascii"), object_pairs_hook=_once, parse_constant=_no_number)
+        found = json.loads(
+            data.decode("ascii"), object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite
+        )
     except RecursionError:
         raise PlanFileError("this is no plan: it is nested too deep") from None
     except ValueError as error:  # JSON, ASCII, a number of thousands of digits
@@ -171,5 +189,11 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _finite(text: str) -> float:
+    """Read a number that has a point or an exponent; JSON has no limit for those, and 1e999 is read as infinity."""
+    found = float(text)
+    return found if math.isfinite(found) else _no_number(text)
+
+
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text[:40]} is no number")

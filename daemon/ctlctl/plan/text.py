@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
-from ctlctl.assess.words import count, day, listed, shares, span
-from ctlctl.fleet.words import minute
+from ctlctl.assess.words import count, day, listed, minute, shares, span
 from ctlctl.plan.model import ExclusionCode, Guard, GuardVerdict, Plan, PlannedWindow, SealedPlan
 from ctlctl.terminal import paint, printable
 from ctlctl_capf.rollout.model import Operation
