@@ -1,14 +1,19 @@
 """A lab whose time runs fast, the daemon that watches it, and rollouts on it."""
 
 import json
+import re
 import time
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ctlctl.service.daemon import Daemon
 from ctlctl_config import load_settings
+from ctlctl_lab.model import NO_OPERATION, AppAnswer
 from ctlctl_lab.run import RunningLab, running_lab
 from support.runninglab import lab_plan
 from support.watching import Watched, eventually
@@ -47,16 +52,16 @@ def fast_lab(
         yield lab
 
 
-def daemon_of(lab: RunningLab) -> Daemon:
-    """Return a daemon that goes by the lab's time."""
-    clock = lab.world.cluster.clock
-    return Daemon(lab.settings, load_settings(lab.settings), clock.now, tick_seconds=0.05, rate=clock.speed)
+def daemon_of(lab: RunningLab, now: Callable[[], float] | None = None) -> Daemon:
+    """Return a daemon that goes by the time of the lab's servers, or by a clock of its own."""
+    speed = lab.world.cluster.clock.speed
+    return Daemon(lab.settings, load_settings(lab.settings), now or lab.world.now, tick_seconds=0.05, rate=speed)
 
 
 @contextmanager
-def rolling(lab: RunningLab) -> Iterator[Watched]:
+def rolling(lab: RunningLab, now: Callable[[], float] | None = None) -> Iterator[Watched]:
     """Run the daemon for the length of a ``with`` block, ready when it begins."""
-    daemon = daemon_of(lab)
+    daemon = daemon_of(lab, now)
     watched = Watched(lab, daemon, daemon.start())
     try:
         eventually(lambda: watched.get("/readyz")[0] == 200, "ready")
@@ -100,3 +105,117 @@ def until(watched: Watched, seconds: float, *modes: str) -> dict[str, Any]:
             return found
         assert time.monotonic() < end, json.dumps(found, indent=1)
         time.sleep(0.2)
+
+
+def waited(watched: Watched, seconds: float, check: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+    """Wait until a rollout goes as it should; return how it goes then."""
+    end = time.monotonic() + seconds
+    while True:
+        found = status(watched)
+        if check(found):
+            return found
+        assert time.monotonic() < end, f"in vain: {what}: {json.dumps(found, indent=1)}"
+        time.sleep(0.1)
+
+
+def logged(watched: Watched, event: str = "") -> list[dict[str, Any]]:
+    """Return what the audit log says, oldest first; all of it, or one kind of entry."""
+    done = watched.ctlctl("audit", "-o", "json")
+    rows = json.loads(done.out)["rows"]
+    return sorted((row for row in rows if not event or row["event"] == event), key=lambda row: int(row["number"]))
+
+
+def people(document: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return state and reason of every phone that was left to people."""
+    return {one["name"]: (one["state"], one["reason"]) for one in document["people"]}
+
+
+def window_of(opens: float, closes: float) -> str:
+    """Return the settings of a window of every day, in UTC, from one instant to another."""
+    first, last = (datetime.fromtimestamp(at, UTC).strftime("%H:%M") for at in (opens, closes))
+    return f'[{{ opens = "{first}", closes = "{last}" }}]'
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write that the lab's AXL was sent.
+
+    Attributes:
+        at: when, by the servers' clock.
+        verb: "arm", "cancel" or "reset".
+        name: the phone.
+        done: whether it was done.
+        pending: whether an operation was pending before.
+        registered: whether the phone was registered before.
+        finish: Complete-by that was given.
+    """
+
+    at: float
+    verb: str
+    name: str
+    done: bool
+    pending: bool
+    registered: bool
+    finish: str
+
+
+_WORD = re.compile(rb"<(?:\w+:)?(updatePhone|resetPhone)\b")
+_NAME = re.compile(rb"<name>([^<]+)</name>")
+_OPERATION = re.compile(rb"<certificateOperation>([^<]+)<")
+_FINISH = re.compile(rb"<upgradeFinishTime>([^<]*)<")
+
+
+class AxlWatch:
+    """Stands before everything that a lab serves on port 8443, and writes down who changes what, in which state.
+
+    Attributes:
+        writes: in their order.
+        logins: passwords that were sent, by the user's name.
+    """
+
+    def __init__(self, lab: RunningLab) -> None:
+        """Begin."""
+        self._lab = lab
+        self._app = lab.services._soap
+        self.writes: list[Written] = []
+        self.logins: dict[str, list[str]] = {}
+        lab.services._soap = self
+
+    def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AppAnswer:
+        """Pass a request on."""
+        scheme, _, secret = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            user, _, password = b64decode(secret).decode().partition(":")
+            self.logins.setdefault(user, []).append(password)
+        word, name = _WORD.search(body), _NAME.search(body)
+        if word is None or name is None:
+            return self._app(method, path, headers, body)
+        world, operation, finish = self._lab.world, _OPERATION.search(body), _FINISH.search(body)
+        verb = "reset" if word[1] == b"resetPhone" else "arm"
+        if operation is not None and operation[1].decode() == NO_OPERATION:
+            verb = "cancel"
+        with world.cluster.lock:
+            phone = world.cluster.phones.get(name[1].decode())
+            pending = phone is not None and phone.capf.pending
+            registered = phone is not None and phone.status == "Registered"
+            at = world.now()
+            answer = self._app(method, path, headers, body)
+            told = "" if finish is None else finish[1].decode()
+            one = Written(at, verb, name[1].decode(), answer[0] == 200, pending, registered, told)
+            self.writes.append(one)
+        return answer
+
+    def of(self, *verbs: str) -> list[Written]:
+        """Return the writes of some kinds that were done."""
+        return [one for one in self.writes if one.verb in verbs and one.done]
+
+    def assert_careful(self, names: Iterable[str] | None = None) -> None:
+        """No phone got a second operation while one was pending, none was reset under way or without an operation."""
+        allowed = None if names is None else set(names)
+        for one in self.writes:
+            assert allowed is None or one.name in allowed, one
+            if one.verb == "arm" and one.done:
+                assert not one.pending, one
+            if one.verb == "reset" and one.done:
+                assert one.pending, one
+                assert one.registered, one

@@ -5,6 +5,7 @@ write is on disk with the next step. Whatever a crash leaves open is an intent w
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Final
 
@@ -13,6 +14,7 @@ import structlog
 from ctlctl.act.rolloutports import AWAY, RolloutPorts
 from ctlctl.assess.model import Json
 from ctlctl.connectors.errors import ConnectorError
+from ctlctl.store.errors import StoreError
 from ctlctl.store.rolloutstore import AuditNote, RolloutStore, StoredRollout
 from ctlctl_capf.rollout.actions import (
     Action,
@@ -50,6 +52,10 @@ _VALIDITY_SECONDS: Final = 300
 #: Seconds for which it is remembered how many phones were away, and seconds that a count of all phones takes.
 _AWAY_SECONDS: Final = 7200
 _COUNT_SECONDS: Final = 600
+#: Seconds for which AXL that was away is left alone.
+_AXL_SECONDS: Final = 30
+#: Seconds for which a head that only tells the time need not be kept.
+_KEEP_SECONDS: Final = 60
 
 
 class RolloutRun:
@@ -89,7 +95,9 @@ class RolloutRun:
         self._answers: list[Answer] = []
         self._notes: list[AuditNote] = []
         self._preflight: Preflight | None = None
-        self._axl = True
+        #: When AXL was last found not to be read from, and not to be written to.
+        self._unread: int | None = None
+        self._unwritten: int | None = None
         self._invalid = ""
         self._looked_at: int | None = None
         self._away: list[tuple[int, int]] = []
@@ -104,12 +112,14 @@ class RolloutRun:
     def reload(self) -> None:
         """Forget everything that is not in the store: what was decided and could not be kept was not decided.
 
+        What operators asked for, and what is still to be said about writes that were made, is not forgotten.
+
         Raises:
             StoreError: the store cannot be read.
         """
         found = next(one for one in self._store.rollouts(self.rollout.cluster) if one.number == self.rollout.number)
         self._take_up(found.head, self._store.rows(self.rollout.number))
-        self._answers, self._notes = [], []
+        self._answers = []
         self.head = self._kept = found.head
 
     @property
@@ -149,7 +159,12 @@ class RolloutRun:
         now = int(self._now())
         facts = self._facts(now)
         decision = self._machine.decide(facts, now)
-        self._keep(decision, now)
+        try:
+            self._keep(decision, now)
+        except StoreError:
+            with self._lock:
+                self._commands[:0] = facts.commands
+            raise
         self.hold, self.head = decision.hold, decision.head
         for action in decision.actions:
             self._act(action)
@@ -162,7 +177,7 @@ class RolloutRun:
             commands, self._commands = tuple(self._commands), []
         facts = Facts(
             window=self._ports.window(now),
-            axl=self._axl,
+            axl=not self._is_away(now),
             readings=self._readings,
             registrations=self._seen,
             probes=self._probes,
@@ -191,8 +206,12 @@ class RolloutRun:
         around = [many for then, many in self._away if at - _COUNT_SECONDS <= then <= at]
         return count + max(0, max(around, default=0) - away)
 
+    def _is_away(self, now: int) -> bool:
+        """Whether AXL was found to be away just now. It is tried again: nobody tells when it is back."""
+        return any(at is not None and 0 <= now - at < _AXL_SECONDS for at in (self._unread, self._unwritten))
+
     def _keep(self, decision: Decision, now: int) -> None:
-        notes, self._notes = self._notes, []
+        notes = list(self._notes)
         for event in decision.events:
             words = {"words": event.words, "phone": event.phone} if event.phone else {"words": event.words}
             notes.append((event.at, f"rollout-{event.kind.value}", self._about(words)))
@@ -204,15 +223,17 @@ class RolloutRun:
                     what=event.kind.value,
                     words=event.words,
                 )
-        for action in decision.actions:
-            if isinstance(action, Arm | Reset | Cancel):
-                notes.append((now, f"rollout-{action.verb.value}-begins", self._about({"phone": action.name})))
-        if decision.head == self._kept and not decision.rows and not notes:
+        notes += [
+            (now, f"rollout-{action.verb.value}-begins", self._about({"phone": action.name}))
+            for action in decision.actions
+            if isinstance(action, Arm | Reset | Cancel)
+        ]
+        if not decision.rows and not notes and _says_the_same(self._kept, decision.head):
             return
         changed = [(self._places[row.name], row) for row in decision.rows]
         ended = now if self._is_over(decision.head) else None
         self._store.save(self.rollout, decision.head, changed, notes, ended_at=ended)
-        self._kept = decision.head
+        self._kept, self._notes = decision.head, []
 
     def _is_over(self, head: Head) -> bool:
         counts = self._machine.counts
@@ -222,7 +243,7 @@ class RolloutRun:
         try:
             if isinstance(action, Read):
                 self._readings |= self._ports.read(action.names)
-                self._axl = True
+                self._unread = None
             elif isinstance(action, CheckRegistration):
                 self._seen |= self._ports.registrations(action.names)
             elif isinstance(action, ProbeTls):
@@ -235,24 +256,37 @@ class RolloutRun:
             # What was not found out is asked again; it never counts as good.
             self.trouble = f"{error.node}, {error.interface}: {error.detail}"
             if isinstance(action, Read):
-                self._axl = False
+                self._unread = int(self._now())
             _LOG.warning("rollout-asked-in-vain", cluster=self.rollout.cluster, detail=str(error))
         else:
-            self.trouble = ""
+            if not self._is_away(int(self._now())):
+                self.trouble = ""
 
     def _write(self, action: Arm | Reset | Cancel) -> None:
-        if not self._axl:
+        if self._is_away(int(self._now())):
             # AXL was found to be away in this very turn: what cannot be done is said, and nothing was.
             self._answers.append(Answer(action.name, action.verb, Result.THROTTLED, "AXL is away"))
             return
         answer, fault = self._ports.write(action)
         self._answers.append(answer)
-        self._axl = fault is None or fault not in AWAY
+        away = fault is not None and fault in AWAY
+        self._unwritten = int(self._now()) if away else None
+        if away:
+            self.trouble = f"AXL cannot be written to ({fault}): {answer.words}"
         came = {"phone": action.name, "result": answer.result.value, "words": answer.words}
         self._notes.append((int(self._now()), f"rollout-{action.verb.value}", self._about(came)))
 
     def _about(self, detail: Mapping[str, Json]) -> Mapping[str, Json]:
         return {"rollout": self.rollout.number, "plan": self.rollout.plan_id, **detail}
+
+
+def _says_the_same(kept: Head, head: Head) -> bool:
+    """Whether nothing but the time has passed since a head was kept, and not much of it.
+
+    A rollout waits for its window for days: it is no reason to write to the disk every second.
+    """
+    timeless = replace(head, clock=kept.clock, tokens=kept.tokens, pace_since=kept.pace_since, worked=kept.worked)
+    return timeless == kept and 0 <= head.clock - kept.clock < _KEEP_SECONDS
 
 
 _LEFT: Final = AT_WORK | {PhoneState.PLANNED, PhoneState.RETRY}

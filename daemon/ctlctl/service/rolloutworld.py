@@ -134,7 +134,10 @@ class RolloutWorld:
             found = {phone.name: reading_of(phone, at) for phone in self._reader.phones_now(names)}
         except ConnectorError as error:
             if error.fault is ConnectorFault.CREDENTIALS:
+                # Not with this password again: CUCM locks accounts that keep trying.
                 self._opener.was_refused(Source.AXL)
+                self._reader.close()
+                self._reader = None
             raise
         return {name: found.get(name) or Reading(at, present=False) for name in names}
 
@@ -144,7 +147,15 @@ class RolloutWorld:
             self._ris = self._opener.ris()
         at = int(self._now())
         said: dict[str, Registration] = {}
-        for name, one in read_registrations(self._ris, names).registrations.items():
+        try:
+            found = read_registrations(self._ris, names).registrations
+        except ConnectorError as error:
+            if error.fault is ConnectorFault.CREDENTIALS:
+                self._opener.was_refused(Source.RIS)
+                self._ris.close()
+                self._ris = None
+            raise
+        for name, one in found.items():
             if one.address:
                 self._addresses[name] = one.address
             said[name] = Registration(at, one.status in _REGISTERED, one.changed_at, one.httpd)
