@@ -9,7 +9,21 @@ from ctlctl_capf.rollout.facts import Wish
 from ctlctl_capf.rollout.model import Limits, Operation
 from ctlctl_capf.rollout.reasons import ABSENT, failure_of
 from ctlctl_capf.rollout.rows import FINAL, Mode, PhoneState, Signal
-from support.rolloutworld import DEAF, EVERY, OK, QUICK, SAME, SILENT, STALE_WEB, Phone, Run, World, phones, plan_of
+from support.rolloutworld import (
+    DEAF,
+    EVERY,
+    MIC_END,
+    OK,
+    QUICK,
+    SAME,
+    SILENT,
+    STALE_WEB,
+    Phone,
+    Run,
+    World,
+    phones,
+    plan_of,
+)
 
 FAILURES: Final = (
     "Invalid LSC",
@@ -89,7 +103,7 @@ def proved(run: Run) -> None:
                 assert Signal.EXPIRY in row.signals
                 assert phone.lsc != phone.planned.lsc_valid_until
             if phone.planned.web and run.plan.operation is not Operation.TROUBLESHOOT:
-                assert phone.shown == phone.lsc
+                assert phone.shown == (phone.lsc or MIC_END)
     if run.head.mode in {Mode.FINISHED, Mode.ABORTED}:
         assert all(row.state in FINAL for row in run.rows.values())
 

@@ -49,7 +49,7 @@ from ctlctl_capf.rollout.stages import arrange
 #: When the world begins, and how its windows lie: one hour in every two.
 BORN: Final = 1_795_392_000
 HOUR, EVERY = 3600, 7200
-OLD_END, NEW_END = 1_800_000_000, 1_950_000_000
+OLD_END, NEW_END, MIC_END = 1_800_000_000, 1_950_000_000, 1_900_000_000
 PROFILE, SECURE, BY_LSC = "8841-enc", "Encrypted", "By Existing Certificate (precedence to LSC)"
 OK, SILENT, DEAF, SAME, STALE_WEB = "ok", "silent", "deaf", "same", "stale-web"
 #: Limits under which a rollout takes minutes.
@@ -241,7 +241,7 @@ class World:
             if fate != SAME and kind != "Troubleshoot":
                 phone.lsc = NEW_END + at if kind == "Upgrade" else None
                 if fate != STALE_WEB:
-                    phone.shown = phone.lsc
+                    phone.shown = phone.lsc or MIC_END
 
     def _change(self, phone: Phone, what: str) -> None:
         self.changed.add(phone.name)

@@ -175,8 +175,8 @@ class Limits:
 
     @property
     def phone_time(self) -> int:
-        """Seconds that a phone may take from its first write to the last proof, by its deadlines."""
-        return self.phone_deadline + self.register_deadline + self.probe_deadline
+        """Seconds that a phone may be at work, by its deadlines: what must be left of a window for it to be begun."""
+        return self.phone_deadline + self.register_deadline
 
 
 @dataclass(frozen=True, slots=True)
