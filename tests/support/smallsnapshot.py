@@ -323,3 +323,8 @@ def codes(snapshot: Snapshot, policy: Policy = POLICY, now: int = NOW) -> set[Cl
 def list_version(data: bytes) -> ListVersion:
     """Return a version that is served since long."""
     return version(data, SEEN, NOW)
+
+
+def of(snapshot: Snapshot, code: ClusterCode) -> dict[str, Finding]:
+    """Return the findings of a code by subject."""
+    return {subject: finding for (name, subject), finding in found(snapshot).items() if name == code}

@@ -1,65 +1,38 @@
-"""What nodes say of themselves: who is believed, what time decides, what is said once and not many times."""
+"""Services, replication, clocks, backups, and nodes that do not answer: what is said once and not many times."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from hashlib import md5
 
 import pytest
 
-from ctlctl.assess.installed import choose
-from ctlctl.assess.known import Known
 from ctlctl.assess.model import ClusterCode, Finding, FindingSeverity
-from ctlctl.assess.phonelists import Held, PhoneLists
-from ctlctl.assess.seen import Seen
 from ctlctl.inventory.nodevalues import BackupFact, NodeState, NtpFact, ReplicationFact, ServiceFact
-from ctlctl.inventory.values import Phone, Registration, SeenCertificate, Snapshot, SourceState
-from ctlctl.inventory.words import Fault, ListKind, Source
+from ctlctl.inventory.values import SourceState
+from ctlctl.inventory.words import Fault, Source
 from support.assesscases import (
     API,
     CLI,
-    OLDER_ITL,
-    SERVER_AUTH,
     backup,
     clock,
-    disagreeing,
     failed,
     installed,
-    issued,
-    purposes,
-    renewed,
     replicated,
     states,
     states_and,
-    tvs_answers,
-    unknown_to,
 )
-from support.lists import CAPF, PUB, SUB2
-from support.pki import START, plan, san_extension
+from support.lists import SUB2
+from support.pki import START
 from support.smallsnapshot import (
     ASKED,
     DAY,
-    NEW_PUB,
-    NODES,
     NOW,
     REFUSED,
     SEEN,
-    TOMCAT,
     codes,
-    ctl,
     found,
-    itl,
     judged,
-    newer,
-    page,
-    phone,
-    row,
+    of,
     service,
-    shown,
-    stored,
     whole,
-    with_certificates,
-    with_lists,
 )
 
 CC, TVS = Source.CONTROL_CENTER, Source.TVS
@@ -69,221 +42,6 @@ W, U, CRITICAL, INFO = (
     FindingSeverity.CRITICAL,
     FindingSeverity.INFO,
 )
-
-
-def of(snapshot: Snapshot, code: ClusterCode) -> dict[str, Finding]:
-    """Return the findings of a code by subject."""
-    return {subject: finding for (name, subject), finding in found(snapshot).items() if name == code}
-
-
-# Who is believed about certificates.
-
-
-def word(source: Source, der: bytes, first: int, last: int) -> Seen:
-    fact = SeenCertificate(source, "sub2", "CallManager", der, first, last)
-    known = Known(replace(whole(), certificates=(fact,), stores=()))
-    return known.seen[0]
-
-
-A, B = SUB2.encode(), NEW_PUB.encode()
-LATER = NEW_PUB.but(not_before=START.replace(year=2026)).encode()
-
-
-@pytest.mark.parametrize(
-    ("words", "believed", "contested", "superseded"),
-    [
-        # The node itself before the database, the API before the console.
-        ([(Source.AXL, A, 0, 9000), (API, A, 0, 9000)], API, 0, 0),
-        ([(Source.AXL, A, 0, 9000), (CLI, B, 0, 9000)], CLI, 1, 0),
-        ([(CLI, A, 0, 9000), (API, B, 0, 9000)], API, 1, 0),
-        ([(Source.AXL, A, 0, 9000), (CLI, A, 0, 9000), (API, B, 0, 9000)], API, 2, 0),
-        # A newer reading wins, whoever it is of: the other looked before the renewal.
-        ([(API, A, 0, 5000), (Source.AXL, B, 5001, 9000)], Source.AXL, 0, 1),
-        ([(API, A, 5001, 9000), (Source.AXL, B, 0, 5000)], API, 0, 1),
-        # A database that learns of it within 15 minutes is no contradiction; a second later it is one.
-        ([(API, B, 5000, 9000), (Source.AXL, A, 0, 5899)], API, 0, 1),
-        ([(API, B, 5000, 9000), (Source.AXL, A, 0, 5900)], API, 1, 0),
-        # A row that lingers beside the right one says nothing.
-        ([(API, LATER, 0, 9000), (Source.AXL, A, 0, 9000), (Source.AXL, LATER, 0, 9000)], API, 0, 1),
-        # Of one source alone the newer certificate counts, and the older one stays to be seen.
-        ([(Source.AXL, LATER, 0, 9000), (Source.AXL, A, 0, 9000)], Source.AXL, 0, 0),
-        # What a source has besides what it says is not contested.
-        ([(API, B, 0, 9000), (Source.AXL, A, 0, 9000), (Source.AXL, LATER, 0, 9000)], API, 1, 1),
-    ],
-)
-def test_who_is_believed(
-    words: Sequence[tuple[Source, bytes, int, int]], believed: Source, contested: int, superseded: int
-) -> None:
-    choice = choose([word(*each) for each in words])
-    assert choice.installed.fact.source is believed
-    assert (len(choice.disagreements), len(choice.superseded)) == (contested, superseded)
-
-
-def test_what_the_database_still_has_from_before_a_renewal_does_not_end() -> None:
-    """The node has the renewed one already; the row that the database has is only old."""
-    old = replace(row(Source.AXL, "sub2", "tomcat", TOMCAT.but(not_after=_day(3))), last_seen=NOW - 3600)
-    fresh = replace(stored("sub2", "tomcat", TOMCAT.but(serial=0x77)), first_seen=NOW - 600, last_seen=NOW)
-    base = with_certificates(old, row(Source.TLS_PORTS, "sub2", "tomcat", TOMCAT.but(serial=0x77)))
-    assert judged(replace(base, stores=(fresh,))).findings == ()
-    assert "certificate-expiring" in codes(base)
-    views = [one for one in judged(replace(base, stores=(fresh,))).certificates if one.node == "sub2"]
-    assert [one.serial for one in views if one.unit == "tomcat"] == ["77"]
-
-
-def _day(days: int) -> datetime:
-    return START.fromtimestamp(NOW + days * DAY, START.tzinfo)
-
-
-def test_a_certificate_that_only_the_node_tells_of_ends_too() -> None:
-    fresh = stored("sub2", "ipsec", TOMCAT.but(not_after=_day(3)), CLI)
-    got = of(whole(stores=(*whole().stores, fresh)), ClusterCode.CERTIFICATE_EXPIRING)
-    assert list(got) == ["sub2/ipsec"]
-    assert got["sub2/ipsec"].severity is CRITICAL
-    assert got["sub2/ipsec"].evidence["source"] == "platform-cli"
-
-
-def test_one_end_is_told_once_whatever_the_node_is_called() -> None:
-    short = with_certificates(row(Source.AXL, "SUB2.example.com", "tomcat", TOMCAT.but(not_after=_day(3))))
-    snapshot = replace(short, stores=(stored("sub2", "tomcat", TOMCAT.but(not_after=_day(3))),))
-    assert list(of(snapshot, ClusterCode.CERTIFICATE_EXPIRING)) == ["sub2/tomcat"]
-
-
-def test_anchors_of_the_new_sources_end_together() -> None:
-    own = tuple(
-        stored("sub2", unit, plan.but(not_after=_day(150))) for unit, plan in (("CallManager", SUB2), ("TVS", CAPF))
-    )
-    snapshot = replace(with_certificates(without=[(Source.AXL, "sub2", "CallManager"), (Source.AXL, "sub2", "TVS")]))
-    got = of(replace(snapshot, stores=own), ClusterCode.ANCHORS_EXPIRE_TOGETHER)
-    assert "CallManager and TVS of sub2" in got[""].summary
-
-
-def test_a_contradiction_gives_the_ages_of_both() -> None:
-    finding = of(disagreeing(stored("sub2", "CallManager", NEW_PUB)), ClusterCode.CERTIFICATE_SOURCES_DISAGREE)
-    assert finding["sub2/CallManager"].evidence["believed_last_seen"] == ASKED
-    assert finding["sub2/CallManager"].evidence["other_last_seen"] == NOW
-    assert "judged by the certificate API" in finding["sub2/CallManager"].so_what
-
-
-def test_a_certificate_of_its_own_that_a_node_cannot_show_is_not_known() -> None:
-    unread = replace(stored("sub2", "ipsec", b""), file="ipsec.pem")
-    line = replace(stored("sub2", "tomcat-trust", b""), file="x.pem")
-    snapshot = whole(stores=(*whole().stores, unread, line, stored("sub2", "tomcat", b"", CLI)))
-    assert "ipsec of sub2 (cannot be read)" in of(snapshot, ClusterCode.CERTIFICATE_UNKNOWN)[""].summary
-    # Of tomcat another source has the bytes; a line about a trust store is no more than that.
-    assert of(snapshot, ClusterCode.CERTIFICATE_UNKNOWN)[""].count == 1
-
-
-# Installed and presented.
-
-
-@pytest.mark.parametrize(
-    ("unit", "restart", "meanwhile"),
-    [
-        ("tomcat", "utils service restart Cisco Tomcat", "services that phones reach by https"),
-        ("TVS", "Restart Cisco Trust Verification Service on sub2", "do not trust this TVS"),
-        ("CallManager", "Restart Cisco CallManager, Cisco CTIManager and Cisco Tftp on sub2", "refuse sub2"),
-    ],
-)
-def test_what_was_renewed_and_not_restarted(unit: str, restart: str, meanwhile: str) -> None:
-    fresh = SUB2.but(serial=0x77, not_before=START.replace(year=2026))
-    finding = of(with_certificates(row(Source.AXL, "sub2", unit, fresh)), ClusterCode.RENEWED_NOT_RESTARTED)
-    assert restart in finding[f"sub2/{unit}"].do[0]
-    assert meanwhile in finding[f"sub2/{unit}"].so_what
-    assert "presents an older" in finding[f"sub2/{unit}"].summary
-    snapshot = with_certificates(row(Source.AXL, "sub2", unit, fresh))
-    assert ClusterCode.SERVED_DIFFERS not in codes(snapshot)
-    view = next(
-        one for one in judged(snapshot).certificates if (one.node, one.unit, one.serial) == ("sub2", unit, "77")
-    )
-    assert view.served is False
-
-
-def test_a_port_that_was_not_looked_at_since_is_no_evidence() -> None:
-    snapshot = renewed((Source.AXL, NOW + 1, NOW + 60))
-    view = next(one for one in judged(snapshot).certificates if one.serial == "9999")
-    assert view.served is None
-    assert codes(snapshot) == set()
-
-
-def test_one_situation_raises_one_of_the_two() -> None:
-    other = with_certificates(row(Source.TLS_PORTS, "sub2", "sip", PUB))
-    assert codes(other) == {ClusterCode.SERVED_DIFFERS}
-    assert "Find out who answers" in of(other, ClusterCode.SERVED_DIFFERS)["sub2/CallManager"].do[0]
-
-
-def test_a_port_may_present_the_elliptic_one() -> None:
-    elliptic = plan("sub2-EC.example.com", "ec384", serial=0x5150)
-    snapshot = with_certificates(
-        row(Source.AXL, "sub2", "CallManager-ECDSA", elliptic),
-        *(row(Source.TLS_PORTS, "sub2", port, elliptic) for port in ("sip", "sccp")),
-    )
-    mine = [one for one in judged(snapshot).certificates if (one.node, one.serial) == ("sub2", f"{SUB2.serial:X}")]
-    assert [one.served for one in mine] == [None]
-
-
-# Quality.
-
-
-def test_an_old_digest_matters_where_a_ca_signed() -> None:
-    alone = of(installed("tomcat", TOMCAT.but(digest="sha1", serial=0x5), "sub2"), ClusterCode.CERTIFICATE_WEAK)
-    assert (alone["signature"].severity, alone["signature"].count) == (INFO, 1)
-    assert "tomcat of sub2 (SHA1)" in alone["signature"].summary
-    by_ca = of(installed("tomcat", issued("sub2", digest="sha1"), "sub2"), ClusterCode.CERTIFICATE_WEAK)
-    assert by_ca["signature"].severity is W
-
-
-def test_one_certificate_of_all_nodes_is_weak_once() -> None:
-    shared = issued("pub-ms", san_extension("pub", "sub1", "sub2"), digest="sha1")
-    got = of(installed("tomcat", shared, "pub", "sub1", "sub2"), ClusterCode.CERTIFICATE_WEAK)
-    assert got["signature"].count == 1
-
-
-@pytest.mark.parametrize(
-    ("names", "holders", "severity"),
-    [
-        (("pub", "sub1"), ("pub", "sub1", "sub2"), W),
-        # It has one of its own.
-        (("pub", "sub1"), ("pub", "sub1"), INFO),
-        (("pub", "sub1", "sub2.example.com"), ("pub", "sub1", "sub2"), None),
-        (("pub", "sub1", "sub22"), ("pub", "sub1", "sub2"), W),
-        ((), ("pub", "sub1", "sub2"), None),
-    ],
-)
-def test_names_of_a_multi_server_certificate(
-    names: tuple[str, ...], holders: tuple[str, ...], severity: FindingSeverity | None
-) -> None:
-    extensions = (san_extension(*names),) if names else ()
-    got = of(installed("tomcat", issued("pub-ms", *extensions), *holders), ClusterCode.SAN_INCOMPLETE)
-    assert (got["tomcat"].severity if got else None) is severity
-    assert not got or "does not name sub2." in got["tomcat"].summary
-
-
-def test_full_names_of_other_domains_are_other_names() -> None:
-    nodes = tuple(replace(one, name=f"{one.name}.example.com") for one in NODES)
-    names = san_extension("pub.example.com", "sub1.example.com", "sub2.example.org")
-    base = installed("tomcat", issued("pub-ms", names), "pub", "sub1", "sub2")
-    assert "sub2.example.com" in of(replace(base, nodes=nodes), ClusterCode.SAN_INCOMPLETE)["tomcat"].summary
-
-
-def test_a_node_that_goes_by_its_address_is_not_compared_with_names() -> None:
-    nodes = (*NODES[:2], replace(NODES[2], name="10.1.1.12"))
-    base = installed("tomcat", issued("pub-ms", san_extension("pub", "sub1")), "pub", "sub1")
-    assert of(replace(base, nodes=nodes), ClusterCode.SAN_INCOMPLETE) == {}
-
-
-def test_a_self_signed_certificate_is_no_multi_server_certificate() -> None:
-    shared = TOMCAT.but(extensions=(san_extension("pub", "sub1"),), serial=0x6)
-    assert of(installed("tomcat", shared, "pub", "sub1", "sub2"), ClusterCode.SAN_INCOMPLETE) == {}
-
-
-def test_client_authentication_is_told_once_for_each_unit() -> None:
-    lacking = issued("x", purposes(SERVER_AUTH))
-    got = of(installed("tomcat", lacking, "sub1", "sub2"), ClusterCode.CLIENT_AUTH_MISSING)
-    assert (list(got), got["tomcat"].count) == (["tomcat"], 2)
-    assert "phones are not concerned" in got["tomcat"].so_what
-    trunk = of(installed("CallManager", lacking, "sub2"), ClusterCode.CLIENT_AUTH_MISSING)["CallManager"]
-    assert "SIP trunks over TLS" in trunk.so_what
-    assert "private CA" in trunk.do[0]
 
 
 # Services.
@@ -437,7 +195,7 @@ def test_backups() -> None:
 
 
 def test_a_backup_from_before_a_renewal_is_said_to_be() -> None:
-    fresh = installed("TVS", SUB2.but(not_before=_day(-10)), "sub2")
+    fresh = installed("TVS", SUB2.but(not_before=START.fromtimestamp(NOW - 10 * DAY, START.tzinfo)), "sub2")
     got = of(replace(fresh, backups=(BackupFact("pub", NOW - 20 * DAY, "SUCCESS", SEEN),)), ClusterCode.BACKUP_OLD)[""]
     assert "before TVS of sub2 was renewed" in got.summary
 
@@ -447,157 +205,6 @@ def test_a_publisher_that_tells_no_backup_is_not_taken_for_good() -> None:
     assert got.severity is U
     # Where it cannot be asked, that is said, and not this.
     assert ClusterCode.BACKUP_OLD not in codes(replace(states(failed(CLI, "pub")), backups=()))
-
-
-# Lists, as nodes and phones have them.
-
-
-def test_a_list_that_only_one_of_the_two_has() -> None:
-    served = next(one for one in whole().lists if (one.node, one.kind) == ("pub", "ctl"))
-    absent = replace(served, current=None, absent_since=NOW - 7200)
-    both = (shown("pub", "ctl", ctl()),)
-    got = of(whole(lists=(absent,), shown_lists=both), ClusterCode.SHOWN_LIST_DIFFERS)
-    assert "but serves none to phones" in got["pub/ctl"].summary
-    none = shown("pub", "ctl", b"", md5="", sha1="", length=0, verified=None)
-    got = of(whole(shown_lists=(none,)), ClusterCode.SHOWN_LIST_DIFFERS)
-    assert "pub has no CTL by show ctl" in got["pub/ctl"].summary
-    # A list that vanished after the node was asked is no contradiction.
-    late = whole(lists=(replace(absent, absent_since=ASKED + 1),), shown_lists=both)
-    assert of(late, ClusterCode.SHOWN_LIST_DIFFERS) == {}
-
-
-def test_each_list_that_fails_has_its_own_cure() -> None:
-    fails = (shown("pub", "ctl", ctl(), verified=False), shown("sub1", "itl", itl("sub1"), verified=False))
-    got = of(whole(shown_lists=fails), ClusterCode.LIST_FAILS_ON_NODE)
-    assert "utils ctl update CTLFile" in got["pub/ctl"].do[0]
-    assert got["sub1/itl"].do[0] == "Restart Cisco Tftp on sub1: it writes its ITL anew; then show itl"
-
-
-def test_sha1_is_compared_where_there_is_no_md5() -> None:
-    right, wrong = shown("pub", "itl", itl(), md5=""), shown("pub", "itl", OLDER_ITL, md5="")
-    assert of(whole(shown_lists=(right,)), ClusterCode.SHOWN_LIST_DIFFERS) == {}
-    assert of(whole(shown_lists=(wrong,)), ClusterCode.SHOWN_LIST_DIFFERS) != {}
-
-
-def md5_of(data: bytes) -> str:
-    return md5(data, usedforsecurity=False).hexdigest()
-
-
-REPLACED = with_lists(newer("pub", "itl", itl(), OLDER_ITL, age=2 * DAY))
-
-
-@pytest.mark.parametrize(
-    ("held", "at", "started", "expected"),
-    [
-        (md5_of(itl()), NOW - 3600, NOW - 5 * DAY, Held.NEWEST),
-        # Whoever holds the newest holds it, whenever it said so and started.
-        (md5_of(itl("sub1")), NOW - 9 * DAY, NOW - 60, Held.NEWEST),
-        (md5_of(OLDER_ITL), NOW - 3600, NOW - 5 * DAY, Held.OLDER),
-        ("ab" * 16, NOW - 3600, NOW - 5 * DAY, Held.FOREIGN),
-        ("ab" * 20, NOW - 3600, NOW - 5 * DAY, Held.FOREIGN),
-        # What is no checksum is no proof.
-        ("ab" * 15, NOW - 3600, NOW - 5 * DAY, Held.UNKNOWN),
-        ("installed", NOW - 3600, NOW - 5 * DAY, Held.UNKNOWN),
-        ("", NOW - 3600, NOW - 5 * DAY, Held.NONE),
-        (None, NOW - 3600, NOW - 5 * DAY, Held.UNKNOWN),
-        # Read before the newest list was there, or before the phone started.
-        (md5_of(OLDER_ITL), NOW - 2 * DAY - 1, NOW - 5 * DAY, Held.UNKNOWN),
-        (md5_of(OLDER_ITL), NOW - 3600, NOW - 3599, Held.UNKNOWN),
-    ],
-)
-def test_what_a_phone_holds(held: str | None, at: int, started: int, expected: Held) -> None:
-    one = phone(page=page(itl_hash=held, at=at))
-    assert one.registration is not None
-    one = replace(one, registration=replace(one.registration, changed_at=started))
-    assert PhoneLists(REPLACED, Known(REPLACED)).held(one, "itl") is expected
-
-
-def test_a_strange_list_proves_nothing_while_a_tftp_node_is_silent() -> None:
-    one = phone(page=page(itl_hash="ab" * 16))
-    silent = replace(REPLACED, lists=tuple(each for each in REPLACED.lists if each.node == "pub"))
-    assert PhoneLists(silent, Known(silent)).held(one, "itl") is Held.UNKNOWN
-
-
-def with_page(held: str, at: int = NOW - 3600, started: int = NOW - 5 * DAY, status: str = "Registered") -> Phone:
-    made = phone(page=page(itl_hash=held, at=at), status=status)
-    assert isinstance(made.registration, Registration)
-    return replace(made, registration=replace(made.registration, changed_at=started))
-
-
-@pytest.mark.parametrize(
-    ("one", "kinds", "code"),
-    [
-        # By its time of registration it would not have taken it; by its page it has.
-        (with_page(md5_of(itl())), frozenset(), None),
-        (with_page(md5_of(OLDER_ITL)), {"itl"}, "phone-list-old"),
-        # By its time it would have taken it; it started, and holds the old one.
-        (with_page(md5_of(OLDER_ITL), started=NOW - DAY), {"itl"}, "phone-list-old"),
-        # It started after its page was read: its time decides again.
-        (with_page(md5_of(OLDER_ITL), started=NOW - 60), frozenset(), None),
-        # A page from before the list says nothing: its time decides.
-        (with_page(md5_of(OLDER_ITL), at=NOW - 3 * DAY), {"itl"}, "list-not-taken"),
-        (with_page(md5_of(OLDER_ITL), status="UnRegistered"), {"itl"}, "list-not-taken"),
-        (with_page(md5_of(itl()), status="UnRegistered"), frozenset(), None),
-    ],
-)
-def test_a_page_decides_where_times_only_hint(one: Phone, kinds: set[ListKind], code: str | None) -> None:
-    snapshot = replace(REPLACED, phones=(one, *(phone(f"SEP{n}", page=page()) for n in range(20))))
-    got = judged(snapshot)
-    assert got.phones[0].list_not_taken == kinds
-    assert got.numbers.not_taken["itl"] == len(kinds)
-    told = {finding.code.value for finding in got.findings} & {"phone-list-old", "list-not-taken"}
-    assert told == ({code} if code else set())
-
-
-@pytest.mark.parametrize(
-    ("held", "age", "severity"),
-    [(md5_of(OLDER_ITL), 2, INFO), (md5_of(OLDER_ITL), 8, W), ("ab" * 16, 2, INFO), ("", 2, W)],
-)
-def test_how_bad_an_old_list_is(held: str, age: int, severity: FindingSeverity) -> None:
-    base = with_lists(newer("pub", "itl", itl(), OLDER_ITL, age=age * DAY))
-    got = of(replace(base, phones=(with_page(held, started=NOW - 20 * DAY),)), ClusterCode.PHONE_LIST_OLD)
-    assert got["itl"].severity is severity
-
-
-def test_pages_are_counted_for_phones_that_should_hold_the_list() -> None:
-    phones = (
-        with_page(md5_of(itl())),
-        with_page(""),
-        phone("SEPA", model="Cisco 7960", security_mode="Non Secure", page=page(ctl_hash="x", itl_hash="x")),
-        phone("SEPB", status="UnRegistered", page=page(ctl_hash="x", itl_hash="x")),
-    )
-    numbers = judged(replace(REPLACED, phones=phones)).numbers.list_hashes
-    assert numbers == {("itl", "newest"): 1, ("itl", "none"): 1, ("ctl", "newest"): 2}
-
-
-# TVS.
-
-
-def test_who_suffers_from_a_tvs_that_does_not_know() -> None:
-    got = of(replace(tvs_answers(unknown_to("sub2", PUB)), lists=REPLACED.lists), ClusterCode.TVS_UNAWARE)["sub2"]
-    assert got.so_what.startswith("2 phones that have not taken the newest ITL ask this TVS")
-    assert got.evidence["phones"] == 2
-    web = of(tvs_answers(unknown_to("sub2", TOMCAT)), ClusterCode.TVS_UNAWARE)["sub2"]
-    assert web.so_what == "Where this TVS is asked, no phone reaches services by https, for no list names tomcat."
-    assert web.count == 3
-    both = of(tvs_answers(unknown_to("sub2", TOMCAT), unknown_to("sub2", CAPF)), ClusterCode.TVS_UNAWARE)["sub2"]
-    assert "Phones that switch on with an old list" in both.so_what
-    assert "https" in both.so_what
-
-
-def test_a_certificate_that_was_first_seen_when_tvs_was_asked_counts() -> None:
-    fresh = SUB2.but(serial=0x77, not_before=START.replace(year=2026))
-    base = tvs_answers(unknown_to("sub1", fresh))
-    for first, is_told in ((ASKED, True), (ASKED + 1, False)):
-        own = replace(stored("sub2", "CallManager", fresh), first_seen=first, last_seen=NOW)
-        assert (of(replace(base, stores=(own,)), ClusterCode.TVS_UNAWARE) != {}) is is_told
-
-
-def test_a_tvs_that_is_not_activated_is_not_judged() -> None:
-    nodes = (*NODES[:2], replace(NODES[2], services=frozenset({"Cisco CallManager"})))
-    snapshot = replace(tvs_answers(unknown_to("sub2", PUB)), nodes=nodes)
-    assert of(snapshot, ClusterCode.TVS_UNAWARE) == {}
-    assert judged(snapshot).numbers.tvs_unaware == {"pub": 0, "sub1": 0}
 
 
 # Nodes that do not answer.
