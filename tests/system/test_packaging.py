@@ -35,9 +35,10 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
         "ctlctl",
         "ctlctl_config",
         "ctlctl_lab",
+        "ctlctl_capf",
         "ctlctl_trust",
     }
-    assert {"ctlctl/py.typed", "ctlctl_trust/py.typed"} <= set(names)
+    assert {"ctlctl/py.typed", "ctlctl_capf/py.typed", "ctlctl_trust/py.typed"} <= set(names)
 
 
 @pytest.mark.timeout(300)

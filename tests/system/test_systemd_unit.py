@@ -28,7 +28,8 @@ MEMBER, STRANGER = "kim", "alex"
 STATUS_DENIED = 4
 # The tests would otherwise wait a minute for the watchdog, and five seconds for each start.
 QUICK = "[Service]\nWatchdogSec=2\nRestartSec=100ms\n[Unit]\nStartLimitIntervalSec=0\n"
-CREDENTIAL = f"[Service]\nLoadCredential=lab-axl:{PASSWORD_FILE}\n"
+PLATFORM_FILE = "/etc/ctlctl/secrets/lab-platform.password"
+CREDENTIAL = f"[Service]\nLoadCredential=lab-axl:{PASSWORD_FILE}\nLoadCredential=lab-platform:{PLATFORM_FILE}\n"
 SILENT = """\
 import socket
 with socket.create_server(("127.0.8.1", 8443)) as server:
@@ -95,12 +96,15 @@ def set_up(machine: Machine) -> None:
     text = machine.read("/var/lib/lab/ctld.toml")
     # What the lab says about the cluster, and the daemon's own places; the password as a credential.
     clusters = text[text.index("[clusters.lab]") :]
-    machine.write(
-        SETTINGS, clusters.replace('password_file = "secrets/axl.password"', 'password_credential = "lab-axl"')
-    )
+    for account in ("axl", "platform"):
+        clusters = clusters.replace(
+            f'password_file = "secrets/{account}.password"', f'password_credential = "lab-{account}"'
+        )
+    machine.write(SETTINGS, clusters)
     machine.run("chgrp", "ctlctl", SETTINGS)
     machine.run("chmod", "0640", SETTINGS)
     machine.write(PASSWORD_FILE, machine.read("/var/lib/lab/secrets/axl.password"), 0o600)
+    machine.write(PLATFORM_FILE, machine.read("/var/lib/lab/secrets/platform.password"), 0o600)
     machine.write(DROP_IN, QUICK + CREDENTIAL)
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "--quiet", "enable", UNIT)
