@@ -167,6 +167,8 @@ class TestAges:
         assert "snapshot" in told.words
 
     def test_documents_of_another_version_make_no_plan(self) -> None:
+        with pytest.raises(FactsError, match="older than ctlctl"):
+            planned("renew", lsc_phone(pkid=None))
         with pytest.raises(FactsError, match="different versions"):
             planned("renew", lsc_phone(), cluster={"name": "hq", "numbers": None})
 
@@ -189,6 +191,7 @@ class TestAges:
         ("Cisco 840", True, False, None),
         ("Cisco ATA 191", True, False, None),
         ("Cisco ATA 190", None, False, None),
+        ("Cisco IP Communicator", None, True, None),
         ("Cisco Unified Client Services Framework", True, True, None),
         ("Analog Phone", None, False, None),
         ("Third-party SIP Device (Advanced)", False, True, None),

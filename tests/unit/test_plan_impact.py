@@ -1,5 +1,6 @@
 """What a rollout costs: windows, nights and the time when it is done."""
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -26,7 +27,8 @@ def cost(number: int, limits: Limits, calendar: Calendar = NIGHTS, rate: float =
     return reckon(phones(number), limits, calendar, Rates(rate, (40, 90)), now)
 
 
-NO_CANARY = Limits(canaries=(), phone_deadline=600, register_deadline=600, probe_deadline=600)
+NO_CANARY = Limits(canaries=(), phone_deadline=900, register_deadline=900)
+assert NO_CANARY.phone_time == 1800
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,12 @@ def test_windows_that_are_too_short_never_come() -> None:
     assert (found.windows, found.first_window, found.finish) == (None, None, None)
     assert longest_window(short, NOON) == 1800
     assert cost(10**5, NO_CANARY, NIGHTS, rate=0.1).windows is None
+
+
+def test_a_rate_that_the_limits_do_not_allow_is_not_reckoned_with() -> None:
+    # 10 phones at a time, each 90 s off the air, are 6.67 a minute, whatever the settings say.
+    found = cost(400, replace(NO_CANARY, in_flight=10), rate=100)
+    assert found.finish == NOON + 11 * HOUR + 1800
 
 
 def test_who_is_concerned() -> None:

@@ -12,6 +12,8 @@ from ctlctl_capf.rollout.model import Limits, PlannedPhone
 #: Windows that are reckoned with; a rollout of more nights than a year has is none.
 _MOST_WINDOWS: Final = 366
 _MINUTE: Final = 60
+#: AXL writes of each phone: the operation, and the reset.
+_WRITES: Final = 2
 _TWO_WEEKS: Final = 14 * 86_400
 
 
@@ -46,7 +48,13 @@ def reckon(phones: Sequence[PlannedPhone], limits: Limits, calendar: Calendar, r
         rates: what is reckoned with.
         now: when it would begin.
     """
-    need = len(phones) * _MINUTE / rates.phones_per_minute + limits.bake * _canaries(len(phones), limits)
+    # What the limits let through is less than the cluster carries where few may be under way.
+    rate = min(
+        rates.phones_per_minute,
+        limits.in_flight * _MINUTE / rates.off_air_seconds[1],
+        limits.pace_ceiling * _MINUTE / _WRITES,
+    )
+    need = len(phones) * _MINUTE / rate + limits.bake * _canaries(len(phones), limits)
     windows, first, finish = 0, None, None
     for one in calendar.nights(now, _MOST_WINDOWS):
         usable = one.seconds - limits.phone_time

@@ -11,7 +11,7 @@ from ctlctl.assess.words import DAY, listed
 from ctlctl.plan.calendar import Calendar, Window
 from ctlctl.plan.checking import Checks, Untouched, known_at
 from ctlctl.plan.choosing import Choice, choose, not_in_cluster
-from ctlctl.plan.facts import Document, PhoneFacts, cluster_facts, phone_facts
+from ctlctl.plan.facts import Document, FactsError, PhoneFacts, cluster_facts, phone_facts
 from ctlctl.plan.guards import in_order
 from ctlctl.plan.impact import Rates, longest_window, reckon
 from ctlctl.plan.model import (
@@ -148,6 +148,9 @@ class _Maker:
         request, basis = self._request, self._basis
         selected = select(basis.cluster, basis.phones, request.wanted, self._now)
         taken, left_out = choose((phone_facts(one) for one in selected.phones), self._choice())
+        if any(not phone.pkid for phone in taken):
+            # A rollout tells a phone by it from another one that has been given its name.
+            raise FactsError("ctld does not tell the keys of phones: it is older than ctlctl; restart it, then refresh")
         frozen = {phone.name: self._freeze(phone) for phone in taken}
         order = arrange((one.phone for one in frozen.values()), self._limits)
         if self._request.first and not any(phone.first for phone in order):

@@ -27,10 +27,13 @@ _SOFT: Final = re.compile(
     r"Client Services Framework|Dual Mode for|Jabber for Tablet|Webex VDI Svc|Unified Personal Communicator"
 )
 _THIRD_PARTY: Final = re.compile(r"^(?:Third-party |Ascom IP-DECT|IP-STE)")
+#: Another client; whether it takes an LSC no source says.
+_COMMUNICATOR: Final = "Cisco IP Communicator"
 _NO_MIC: Final = frozenset({"7940", "7960"})
-#: Bits of the longest RSA key, by the first two digits (administration guides).
+#: Bits of the longest RSA key, by the first two digits. Less than 4096 is commonly known and stands in no source that was
+#: found, so that nothing is refused by it.
 _LONGEST: Final = {"69": 2048, "79": 2048, "89": 2048, "99": 2048, "78": 4096, "88": 4096, "98": 4096}
-#: Models whose guides name no longest key, or another one than their family's.
+#: Models of which another longest key is known, or none.
 _OTHER_LONGEST: Final = {"7940": 1024, "7960": 1024, "8821": None, "8831": None}
 
 
@@ -52,12 +55,14 @@ def takes_lsc(model: str) -> bool | None:
 @lru_cache(maxsize=512)
 def lacks_mic(model: str) -> bool:
     """Tell whether phones of a model are known to have no factory certificate; False where no source says."""
-    return _number(model) in _NO_MIC or bool(_SOFT.search(model)) or bool(_THIRD_PARTY.search(model))
+    if _number(model) in _NO_MIC or model == _COMMUNICATOR:
+        return True
+    return bool(_SOFT.search(model)) or bool(_THIRD_PARTY.search(model))
 
 
 @lru_cache(maxsize=512)
 def longest_rsa(model: str) -> int | None:
-    """Return the bits of the longest RSA key that phones of a model can make; None where no source says."""
+    """Return the bits of the longest RSA key that phones of a model are said to make; None where nobody says."""
     number = _number(model)
     if number is None or number not in _LSC:
         return None

@@ -156,20 +156,20 @@ def _key_size(phones: Sequence[PhoneFacts]) -> Guard:
     unknown = sum(size is None for _, size in sizes)
     numbers = {"broken": len(broken), "too_long": len(long), "weak": len(weak), "not_known": unknown}
     code = GuardCode.KEY_SIZE
-    if broken or long:
-        said = []
-        if broken:
-            said.append(f"{count(len(broken), 'phone')} would get a key of 512 bits ({_profiles(broken)})")
-        if long:
-            models = Counter(phone.model for phone in long)
-            said.append(f"{count(len(long), 'phone')} cannot make so long a key ({shares(models.items())})")
-        return Guard(code, GuardVerdict.REFUSE, f"{'; '.join(said)}: change the key size on the profile", numbers)
+    if broken:
+        words = f"{count(len(broken), 'phone')} would get a key of 512 bits ({_profiles(broken)}): change the profile"
+        return Guard(code, GuardVerdict.REFUSE, words, numbers)
     if unknown:
         words = f"the key size that {count(unknown, 'phone')} would get is not read: look at the security profiles"
         return Guard(code, GuardVerdict.UNKNOWN, words, numbers)
+    said = []
+    if long:
+        models = Counter(phone.model for phone in long)
+        said.append(f"{count(len(long), 'phone')} may not be able to make so long a key ({shares(models.items())})")
     if weak:
-        words = f"{count(len(weak), 'phone')} would get a key of 1024 bits ({_profiles(weak)})"
-        return Guard(code, GuardVerdict.WARN, words, numbers)
+        said.append(f"{count(len(weak), 'phone')} would get a key of 1024 bits ({_profiles(weak)})")
+    if said:
+        return Guard(code, GuardVerdict.WARN, "; ".join(said), numbers)
     return Guard(code, GuardVerdict.OK, "every phone gets a key of 2048 bits or more", numbers)
 
 
