@@ -30,8 +30,8 @@ _THIRD_PARTY: Final = re.compile(r"^(?:Third-party |Ascom IP-DECT|IP-STE)")
 #: Another client; whether it takes an LSC no source says.
 _COMMUNICATOR: Final = "Cisco IP Communicator"
 _NO_MIC: Final = frozenset({"7940", "7960"})
-#: Bits of the longest RSA key, by the first two digits. Less than 4096 is commonly known, but no source for it was found,
-#: so that nothing is refused by it.
+#: Bits of the longest RSA key, by the first two digits. No source was found for those below 4096, which are commonly
+#: known: nothing is refused by them.
 _LONGEST: Final = {"69": 2048, "79": 2048, "89": 2048, "99": 2048, "78": 4096, "88": 4096, "98": 4096}
 #: Models of which another longest key is known, or none.
 _OTHER_LONGEST: Final = {"7940": 1024, "7960": 1024, "8821": None, "8831": None}
