@@ -200,8 +200,8 @@ class _PhoneSession:
                 return None
             mode = world.cluster.profiles[phone.profile].authentication_mode
             existing = phone.lsc or phone.mic if mode == BY_LSC else phone.mic or phone.lsc
-            # Phones with a newer MIC also sign the session with it (assumed).
-            bound = phone.mic is not None and phone.kind.mic is MicCa.SHA2
+            # Phones with a newer MIC also sign the session with it, where the MIC is what counts (assumed).
+            bound = mode == BY_MIC and phone.kind.mic is MicCa.SHA2
             typed, mic, now = phone.typed, phone.mic, datetime.fromtimestamp(world.now(), UTC)
         proves = mode in {BY_LSC, BY_MIC}
         return CapfClient(
@@ -209,7 +209,7 @@ class _PhoneSession:
             now,
             password=typed if mode == BY_STRING else "",
             existing=self._proof(existing) if proves and existing is not None else None,
-            sudi=self._proof(mic) if proves and bound and mic is not None else None,
+            sudi=self._proof(mic) if bound and mic is not None else None,
             issuers=[capf],
             # Where time runs fast, the two sides of one session read the clock at instants that are far apart.
             rules=ClientRules(

@@ -7,6 +7,7 @@ session that breaks off gives it back. No public source tells what CUCM does in 
 
 import asyncio
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, assert_never
 
@@ -83,10 +84,11 @@ class CapfSession:
         self._state: State | None = None
         self._deadline = 0.0
         self._received = 0
+        self._unsent = b""
         self._target: Target | None = None
         self._operation = ""
         self._issuer: Identity | None = None
-        self._holds_string = False
+        self._string = ""
 
     async def run(self) -> str:
         """Talk until the end.
@@ -106,13 +108,13 @@ class CapfSession:
             return "down"
         except (CapfPeerError, OSError) as error:
             self._broken(error)
+            with suppress(_DownError, OSError):
+                await self._flush()
             return "broken"
         else:
-            self._over(outcome)
             return outcome.result.value
         finally:
-            if self._holds_string and self._target is not None:
-                self._strings.discard(self._target.pkid)
+            self._strings.discard(self._string)
 
     async def _talk(self, server: CapfServer) -> Outcome:
         while True:
@@ -121,8 +123,10 @@ class CapfSession:
                 raise _DownError
             match step:
                 case Send(data):
-                    await self._send(data)
+                    await self._flush()
+                    self._unsent = data
                 case NeedData(state, wait):
+                    await self._flush()
                     server.receive_data(await self._receive(state, wait.seconds))
                 case FindOrder(device):
                     self._find(server, device)
@@ -131,11 +135,17 @@ class CapfSession:
                 case IssueCertificate(device, public_key):
                     self._issue(server, device, public_key)
                 case Finished(outcome):
+                    # When the client hears the last word, the records have it.
+                    self._over(outcome)
+                    await self._flush()
                     return outcome
                 case _:
                     assert_never(step)
 
-    async def _send(self, data: bytes) -> None:
+    async def _flush(self) -> None:
+        data, self._unsent = self._unsent, b""
+        if not data:
+            return
         half = self._world.faults.capf_half.get(self._node.name)
         if half is not None and data[1] == HALVES[half]:
             await self._stream.send(data[: len(data) // 2])
@@ -189,8 +199,8 @@ class CapfSession:
             target = self._live()
             if target is None or target.pkid in self._strings:
                 return False
-            self._strings.add(target.pkid)
-            self._holds_string = True
+            self._string = target.pkid
+            self._strings.add(self._string)
             return True
 
     def _issue(self, server: CapfServer, device: str, public_key: bytes) -> None:
@@ -239,6 +249,7 @@ class CapfSession:
                     capforders.record_lsc(target, 0, None)
             if half is not None and self._live() is not None:
                 capforders.end(world, target, half)
+            self._target = None
 
     def _broken(self, error: Exception) -> None:
         world = self._world

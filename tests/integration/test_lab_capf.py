@@ -121,7 +121,7 @@ class TestModes:
         lab.world.cluster.service_parameters[LSC_DAYS_PARAMETER] = "1825"
         assert outcome.result is Result.INSTALLED
         assert client.asked == ["RSA-2048"]
-        wait(lambda: status(phone) == ended("Upgrade Success"))
+        assert status(phone) == ended("Upgrade Success")
         assert client.got is not None
         found = read_certificate(client.got)
         assert phone.lsc_valid_until == int(found.not_after.timestamp())
@@ -139,12 +139,12 @@ class TestModes:
     def test_a_string_is_good_once(self, lab: RunningLab, phone: Phone) -> None:
         order(lab, phone, BY_STRING, string=STRING)
         assert Client(host(lab), phone.name, STRING).go().result is Result.INSTALLED
-        wait(lambda: status(phone) == ended("Upgrade Success"))
+        assert status(phone) == ended("Upgrade Success")
         assert phone.capf.authentication_string == ""
         lab.world.order_capf(phone.name, INSTALL)
         outcome = Client(host(lab), phone.name, STRING).go()
         assert (outcome.result, outcome.reason) == (Result.REFUSED, WireReason.INVALID)
-        wait(lambda: status(phone) == ended("Upgrade Failed: Invalid Authentication String"))
+        assert status(phone) == ended("Upgrade Failed: Invalid Authentication String")
 
     def test_a_string_is_good_for_one_session_at_a_time(self, lab: RunningLab, phone: Phone) -> None:
         order(lab, phone, BY_STRING, string=STRING)
@@ -155,7 +155,7 @@ class TestModes:
 
         assert Client(host(lab), phone.name, STRING, before_key=meanwhile).go().result is Result.INSTALLED
         assert outcomes == [Result.REFUSED]
-        wait(lambda: status(phone) == ended("Upgrade Success"))
+        assert status(phone) == ended("Upgrade Success")
 
     def test_a_string_is_good_again_after_a_session_that_broke_off(self, lab: RunningLab, phone: Phone) -> None:
         order(lab, phone, BY_STRING, string=STRING)
@@ -171,7 +171,7 @@ class TestModes:
         held = phone.lsc if mode == BY_LSC else phone.mic
         existing, sudi = proof(lab, phone, held), proof(lab, phone, phone.mic)
         assert Client(host(lab), phone.name, existing=existing, sudi=sudi).go().result is Result.INSTALLED
-        wait(lambda: status(phone) == ended("Upgrade Success"))
+        assert status(phone) == ended("Upgrade Success")
 
     def test_a_certificate_without_its_key_is_no_proof(self, lab: RunningLab, phone: Phone) -> None:
         order(lab, phone, BY_LSC)
@@ -182,7 +182,7 @@ class TestModes:
             signer(lab.world.pki.phone_key((phone.lsc.key + 1) % 8)),
         )
         assert Client(host(lab), phone.name, existing=stolen).go().result is Result.REFUSED
-        wait(lambda: status(phone) == ended("Upgrade Failed: Invalid Credentials"))
+        assert status(phone) == ended("Upgrade Failed: Invalid Credentials")
 
     @pytest.mark.parametrize(("mode", "words"), [(BY_LSC, "Invalid LSC"), (BY_MIC, "Invalid MIC")])
     def test_an_expired_certificate(self, lab: RunningLab, phone: Phone, mode: str, words: str) -> None:
@@ -192,19 +192,19 @@ class TestModes:
         now = int(lab.world.now())
         old = Held(held.kind, held.issuer, held.serial, now - 400 * DAY, now - DAY, held.key)
         assert Client(host(lab), phone.name, existing=proof(lab, phone, old)).go().result is Result.REFUSED
-        wait(lambda: status(phone) == ended(f"Upgrade Failed: {words}"))
+        assert status(phone) == ended(f"Upgrade Failed: {words}")
 
     def test_another_phone_s_certificate(self, lab: RunningLab, phone: Phone) -> None:
         order(lab, phone, BY_LSC)
         other = phone_where(lab, lambda each: each.lsc is not None and each is not phone)
         assert Client(host(lab), phone.name, existing=proof(lab, other, other.lsc)).go().result is Result.REFUSED
-        wait(lambda: status(phone) == ended("Upgrade Failed: Invalid LSC"))
+        assert status(phone) == ended("Upgrade Failed: Invalid LSC")
 
     def test_too_late(self, lab: RunningLab, phone: Phone) -> None:
         order(lab, phone)
         phone.capf.finish_time = "2020:01:01:00:00"
         assert Client(host(lab), phone.name).go().result is Result.REFUSED
-        wait(lambda: status(phone) == ended("Upgrade Failed: User Initiated Request Late/Timedout"))
+        assert status(phone) == ended("Upgrade Failed: User Initiated Request Late/Timedout")
 
     def test_nobody_knows_a_stranger(self, lab: RunningLab) -> None:
         outcome = Client(host(lab), "SEP000000000000").go()
@@ -225,7 +225,7 @@ class TestOperations:
         own = proof(lab, phone, phone.lsc).certificate if shown else None
         outcome = Client(host(lab), phone.name, shown=own).go()
         assert outcome.operation is kind
-        wait(lambda: status(phone) == ended(f"{word} Success" if shown else f"{word} Failed: Invalid LSC"))
+        assert status(phone) == ended(f"{word} Success" if shown else f"{word} Failed: Invalid LSC")
         gone = operation == DELETE and shown
         assert phone.lsc_valid_until == (0 if gone else known)
         phone.lsc_valid_until = known
@@ -256,7 +256,7 @@ class TestOperations:
         order(lab, old)
         lab.world.cluster.profiles[old.profile].key_order = "EC Only"
         assert Client(host(lab), old.name).go().result is Result.NOTHING_TO_DO
-        wait(lambda: status(old) == ended("Upgrade Failed: No Support for EC only in CAPF version 3"))
+        assert status(old) == ended("Upgrade Failed: No Support for EC only in CAPF version 3")
 
     def test_an_order_taken_back_meanwhile(self, lab: RunningLab, phone: Phone) -> None:
         order(lab, phone)
@@ -269,7 +269,7 @@ class TestOperations:
         known = phone.lsc_valid_until
         order(lab, phone)
         assert Client(host(lab), phone.name, before_stored=lambda _: False).go().result is Result.NOT_STORED
-        wait(lambda: status(phone) == ended("Upgrade Failed: Phone Communication Failure"))
+        assert status(phone) == ended("Upgrade Failed: Phone Communication Failure")
         assert phone.lsc_valid_until == known
 
 
@@ -291,7 +291,7 @@ class TestUsers:
         # CUCM does not tell users by their case.
         client = Client(host(lab), "Lab-Recorder", STRING)
         assert client.go().result is Result.INSTALLED
-        wait(lambda: status(profile) == ended("Upgrade Success"))
+        assert status(profile) == ended("Upgrade Success")
         last = list(lab.world.cluster.changes.since(0))[-1]
         assert (last.type, last.pkid) == ("ApplicationUserCapfProfile", profile.pkid)
         self.order(profile, BY_LSC)
@@ -302,4 +302,4 @@ class TestUsers:
         assert Client(host(lab), "lab-recorder", STRING).go().result is Result.UNKNOWN_DEVICE
         assert Client(host(lab), "lab-recorder/jtapi-1", STRING).go().result is Result.NOTHING_TO_DO
         assert Client(host(lab), "lab-recorder/jtapi-2", STRING).go().result is Result.INSTALLED
-        wait(lambda: status(profile) == ended("Upgrade Success"))
+        assert status(profile) == ended("Upgrade Success")
