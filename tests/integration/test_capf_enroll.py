@@ -33,6 +33,7 @@ from support.command import Done, ctlctl, program
 from support.lists import draft
 from support.pki import CertificatePlan, plan
 from support.programs import require_program
+from support.servers import TcpExchange, tcp_server
 
 
 @pytest.fixture
@@ -411,6 +412,29 @@ class TestWhatGoesWrong:
         done = ctlctl("capf", "enroll", *words, "--auth-string-file", string, "--trust-anchor", anchor_file(tmp_path))
         assert done.code == 2
         assert "others can get at it" in done.err
+
+
+def test_old_tls_is_spoken_only_when_asked_for(tmp_path: Path) -> None:
+    with capf_service(tmp_path, old_tls=True) as service:
+        done = enroll(service, tmp_path)
+        assert (done.code, done.out) == (3, "")
+        assert "--legacy-tls" in done.err
+        assert enroll(service, tmp_path, "--legacy-tls").code == 0
+        # A renewal remembers it.
+        service.orders[NAME] = install(mode=AuthMode.LSC)
+        assert again(tmp_path, "--renew", "--force").code == 0
+
+
+def test_a_port_that_takes_connections_and_says_nothing(tmp_path: Path) -> None:
+    def silent(exchange: TcpExchange) -> None:
+        exchange.stop.wait(20)
+
+    with tcp_server(silent) as port:
+        words = ("--server", f"127.0.0.1:{port}", "--name", NAME, "--out", tmp_path / "out", "--timeout", "1")
+        how = ("--auth-string-file", string_file(tmp_path), "--trust-anchor", anchor_file(tmp_path))
+        done = ctlctl("capf", "enroll", *words, *how)
+    assert (done.code, done.out) == (3, "")
+    assert "no TLS handshake within 1 seconds" in done.err
 
 
 class TestRenewing:

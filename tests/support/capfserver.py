@@ -3,6 +3,7 @@
 import socket
 import ssl
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class CapfService:
         subject: the CN it issues, in place of the device's name.
         signer: the CA that signs in its place.
         fault: "silent", "half", "vanish" (after the key), "retry", "no-end", "http", "trickle", or "" for none.
+        old_tls: whether it speaks TLS 1.0 only, as before 11.5.
         on_issue: called before a certificate is issued.
         used: names whose string has been used.
         issued: what it has issued.
@@ -81,6 +83,7 @@ class CapfService:
     subject: str = ""
     signer: CertificatePlan | None = None
     fault: str = ""
+    old_tls: bool = False
     on_issue: Callable[[], None] = lambda: None
     used: set[str] = field(default_factory=set)
     issued: list[Certificate] = field(default_factory=list)
@@ -95,6 +98,11 @@ class CapfService:
         file = folder / "capf-service.pem"
         file.write_text(ssl.DER_cert_to_PEM_cert(self.capf.encode()))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if self.old_tls:
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
         context.load_cert_chain(file, OWN / "keys" / f"{self.capf.key_name}.pem")
         return context
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from ctlctl.enroll.errors import EnrollError, EnrollFault
 from ctlctl.enroll.identity import named, of_user
 from ctlctl.enroll.keys import KeyPolicy, label, parse_key
+from ctlctl.enroll.resolve import endpoint_of
+from ctlctl.verify.settings import UsageError
 from ctlctl_capf.elements import Curve, KeyOrder
 from ctlctl_capf.rules import MAX_DEVICE
 from ctlctl_config import SettingsError, load_settings
@@ -94,6 +96,27 @@ def test_what_is_no_format(name_format: str) -> None:
     with pytest.raises(EnrollError) as caught:
         of_user("end-user", "anna", "1", name_format)
     assert caught.value.fault is EnrollFault.USAGE
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("cucm-pub", ("cucm-pub", 3804)),
+        ("cucm-pub:13804", ("cucm-pub", 13804)),
+        ("10.1.1.10:1", ("10.1.1.10", 1)),
+        ("::1", ("::1", 3804)),
+        ("[::1]", ("::1", 3804)),
+        ("[::1]:443", ("::1", 443)),
+    ],
+)
+def test_where_a_server_is(text: str, endpoint: tuple[str, int]) -> None:
+    assert endpoint_of(text) == endpoint
+
+
+@pytest.mark.parametrize("text", ["", ":3804", "host:", "host:0", "host:65536", "host:x", "[]:1", "host:-1"])
+def test_what_is_no_server(text: str) -> None:
+    with pytest.raises(UsageError):
+        endpoint_of(text)
 
 
 @given(st.text(max_size=300))

@@ -146,12 +146,16 @@ class CapfConnector:
 
     def _handshake(self, sock: socket.socket, deadline: Deadline) -> ssl.SSLSocket:
         tls = self._context.wrap_socket(sock, do_handshake_on_connect=False, suppress_ragged_eofs=False)
+        seconds = _HANDSHAKE_SECONDS
         try:
+            seconds = min(seconds, deadline.remaining())
             # One time-out for all messages of the handshake together (Python's ssl module).
-            tls.settimeout(min(_HANDSHAKE_SECONDS, deadline.remaining()))
+            tls.settimeout(seconds)
             tls.do_handshake()
-        except BaseException:
+        except BaseException as error:
             tls.close()
+            if isinstance(error, TimeoutError):
+                raise _SilentError(f"no TLS handshake within {seconds:.0f} seconds") from None
             raise
         return tls
 

@@ -157,7 +157,7 @@ class Resolver:
         """
         asked = self._asked
         if asked.server is not None:
-            host, port = _endpoint(asked.server)
+            host, port = endpoint_of(asked.server)
             return Server(host, port, asked.cluster or "", asked.legacy_tls)
         if asked.cluster is not None:
             host, port = publisher(asked.cluster, self._cluster(asked.cluster))
@@ -229,7 +229,10 @@ class Resolver:
         try:
             known = SettingsClusters(self._settings()).in_use(name).known
         except HelperError as error:
-            advice = "Give CAPF's certificate with --trust-anchor, or its list with --trust-list"
+            advice = (
+                "Give CAPF's certificate with --trust-anchor, or its list with --trust-list; to renew, leave --cluster "
+                "out: the CAPF that issued the certificate is pinned"
+            )
             raise EnrollError(EnrollFault.CLUSTER, str(error), advice) from None
         return of_cluster(name, _lists(cluster), known.keys, self._now)
 
@@ -253,9 +256,14 @@ def _lists(cluster: ClusterSettings) -> Iterator[tuple[str, bytes]]:
             yield f"{_FILES[kind]} of {node}", data
 
 
-def _endpoint(text: str) -> tuple[str, int]:
+def endpoint_of(text: str) -> tuple[str, int]:
+    """Return host and port of ``HOST[:PORT]``; an IPv6 address with a port stands in brackets.
+
+    Raises:
+        UsageError: it is no such thing.
+    """
     host, colon, port = text.rpartition(":")
-    if not colon or (host.count(":") and not host.startswith("[")):
+    if not colon or text.endswith("]") or (host.count(":") and not host.startswith("[")):
         # No port: a name, or an IPv6 address without brackets.
         host, port = text, str(PORT)
     host = host.removeprefix("[").removesuffix("]")
