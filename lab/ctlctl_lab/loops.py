@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import traceback
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,8 +62,10 @@ class LoopThread:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
+        if not task.cancelled() and (error := task.exception()) is not None:
             self.broken = True
+            # Whoever runs the lab sees on its stderr what it was.
+            traceback.print_exception(error)
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
@@ -166,4 +169,6 @@ class Stream:
                 async with asyncio.timeout(seconds):
                     await self.writer.wait_closed()
         finally:
-            self.writer.transport.abort()
+            # Python before 3.11.4 forgets the protocol of a transport that is closed.
+            with suppress(AttributeError):
+                self.writer.transport.abort()
