@@ -415,6 +415,7 @@ class Run:
             preflight=self._flight,
             commands=commands,
             registered=online,
+            counted_at=now,
             baseline=self.baseline,
         )
         self._facts = Facts()

@@ -103,6 +103,22 @@ def test_phones_that_vanish_halt_beyond_those_in_flight() -> None:
     assert run.head.words == "20 of 40 phones are registered; 0 in flight do not explain it, 20 more are missing"
 
 
+@pytest.mark.parametrize(("known", "halt"), [(True, None), (False, Halt.DROP)])
+def test_phones_that_were_in_flight_while_they_were_counted_explain_a_drop(known: bool, halt: Halt | None) -> None:
+    run = run_of(20, replace(BATCHES, in_flight=5))
+
+    def away() -> int:
+        return sum(row.state in {PhoneState.WAITING, PhoneState.VERIFYING} for row in run.rows.values())
+
+    while away() < 5:
+        run.once()
+    begun, most = run.world.now, away()
+    while away() >= 2:
+        run.once()
+    counted = Facts(window_at(begun), registered=20 - most, baseline=20, counted_at=begun if known else 0)
+    assert run.machine.decide(counted, run.world.now + 1).head.halt is halt
+
+
 @pytest.mark.parametrize(
     ("facts", "halt"),
     [

@@ -151,6 +151,15 @@ def test_a_phone_that_changed_since_the_plan_is_left_alone(change: str, reason: 
         assert (who[2].status, who[2].finish) == ("Operation Pending", "theirs")
 
 
+def test_what_the_plan_did_not_know_has_not_changed() -> None:
+    who = phones(1)
+    unknown = {"security_profile": None, "security_mode": None, "authentication_mode": None}
+    plan = plan_of(who, ALONE)
+    run = Run(World(who), replace(plan, phones=(replace(plan.phones[0], **unknown),)))  # type: ignore[arg-type]
+    run.to_the_end()
+    assert run.counts == {"done": 1}
+
+
 def test_an_operation_that_somebody_takes_away_under_way_is_left_alone() -> None:
     who = phones(1)
     who[0].capf_seconds = 100

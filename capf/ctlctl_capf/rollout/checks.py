@@ -58,10 +58,12 @@ def before_arming(
         if not is_ours(operation, row, reading):
             return Reason.OTHER_OPERATION
         return Found.OURS if row.window == window else Found.OURS_EXPIRED
-    if reading.security_profile != phone.security_profile:
+    # What the plan did not know cannot have changed.
+    if phone.security_profile not in {None, reading.security_profile}:
         return Reason.OTHER_PROFILE
-    modes = (reading.security_mode, reading.authentication_mode)
-    if modes != (phone.security_mode, phone.authentication_mode):
+    if phone.security_mode not in {None, reading.security_mode}:
+        return Reason.OTHER_SECURITY
+    if phone.authentication_mode not in {None, reading.authentication_mode}:
         return Reason.OTHER_SECURITY
     if operation is not Operation.TROUBLESHOOT and reading.lsc_valid_until != phone.lsc_valid_until:
         late = row.window > 0 and after_reset(operation, row, reading) is Found.SUCCESS

@@ -202,8 +202,9 @@ class Facts:
         probes: of phones, by name.
         answers: of writes, in their order.
         preflight: the newest, or None.
-        registered: phones of the cluster that are registered now.
-        baseline: how many should be.
+        registered: phones of the cluster that are registered, where they were counted since the last decision.
+        counted_at: when that count was begun: phones that were in flight at any time since then may be missing from it.
+        baseline: how many should be registered.
         invalid: why the approval of the plan no longer holds; "" while it does.
         commands: of operators, in their order.
     """
@@ -216,6 +217,7 @@ class Facts:
     answers: tuple[Answer, ...] = ()
     preflight: Preflight | None = None
     registered: int | None = None
+    counted_at: int = 0
     baseline: int | None = None
     invalid: str = ""
     commands: tuple[Command, ...] = ()

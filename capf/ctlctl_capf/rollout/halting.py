@@ -29,7 +29,7 @@ def cause(ledger: Ledger, facts: Facts) -> tuple[Halt, str] | None:
 def _dropped(ledger: Ledger, facts: Facts) -> str:
     if facts.registered is None or not facts.baseline:
         return ""
-    ours = ledger.maybe_away
+    ours = ledger.away_since(facts.counted_at or ledger.now)
     missing = facts.baseline - facts.registered - ours
     if missing * 100 <= ledger.plan.limits.drop_percent * facts.baseline:
         return ""

@@ -1,6 +1,6 @@
 """The rows of a rollout with what has to be known at once: who is where, and how many. Rebuilt from the rows alone."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from heapq import heappop, heappush
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: How many times a batch is halved at most.
 _LEAST_SHARE: Final = 10
+#: Seconds for which is remembered how many were in flight: a count of 40,000 phones by RIS takes eight minutes.
+_COUNT_AGE: Final = 3600
 _EVENT_OF: Final = {
     Mode.PAUSED: EventKind.PAUSED,
     Mode.HALTED: EventKind.HALTED,
@@ -60,6 +62,8 @@ class Ledger:
         self._queue: list[tuple[int, bool, int]] = []
         self._changed: dict[str, None] = {}
         self._events: list[Event] = []
+        #: How many phones may have been off the air, at each instant at which that number changed.
+        self._away: deque[tuple[int, int]] = deque()
         self.states: Counter[PhoneState] = Counter()
         #: Phones that hold a place in flight, of each batch and altogether.
         self.flying: Counter[int] = Counter()
@@ -103,10 +107,23 @@ class Ledger:
         """Whether there are phones for another batch."""
         return bool(self._queue)
 
-    @property
-    def maybe_away(self) -> int:
-        """Phones that may be off the air because of the rollout."""
-        return sum(self.states[state] for state in MAYBE_AWAY)
+    def remember_away(self) -> None:
+        """Keep in mind how many phones may be off the air because of the rollout."""
+        many, log = sum(self.states[state] for state in MAYBE_AWAY), self._away
+        if not log or log[-1][1] != many:
+            log.append((self.now, many))
+        while len(log) > 1 and log[1][0] < self.now - _COUNT_AGE:
+            log.popleft()
+
+    def away_since(self, instant: int) -> int:
+        """Return how many phones may have been off the air because of the rollout, at most, from an instant on."""
+        self.remember_away()
+        most = 0
+        for since, many in reversed(self._away):
+            most = max(most, many)
+            if since <= instant:
+                break
+        return most
 
     @property
     def left(self) -> int:

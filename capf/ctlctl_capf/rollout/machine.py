@@ -79,6 +79,7 @@ class Machine:
             hold = Hold.FULL
         actions += writes
         actions += self._asking.choose(facts, wanted)
+        ledger.remember_away()
         rows, events = ledger.take()
         return Decision(tuple(actions), rows, ledger.head, events, hold)
 
@@ -101,7 +102,10 @@ class Machine:
             self._asking.start_over()
             head = ledger.head
             ledger.set_head(
-                batch_opened=min(head.batch_opened, now), mode_since=min(head.mode_since, now), pace_since=now
+                batch_opened=min(head.batch_opened, now),
+                mode_since=min(head.mode_since, now),
+                pace_since=now,
+                bake_until=min(head.bake_until, now + ledger.plan.limits.bake),
             )
             ledger.note(EventKind.CLOCK, f"the clock went back by {last - now} s")
             if last - now > _BACKWARDS and ledger.head.mode is Mode.RUNNING:
