@@ -78,6 +78,8 @@ def run_approve(settings: Path, plan: str, output: str) -> int:
         print(f"plan {answer['plan']}  approved by {printable(names)}")
         print(f"  cluster    {printable(answer['cluster'])} · {plural(answer['phones'], 'phone')}")
         print(f"  sha256     {answer['sha256']}")
+        for difference in answer["differences"]:
+            print(f"  not as set {printable(difference)}")
         if answer["missing"]:
             print(f"  missing    {answer['missing']}")
             print("ctld keeps these bytes, and nothing is done before that.")

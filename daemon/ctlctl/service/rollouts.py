@@ -1,20 +1,24 @@
 """Plans and rollouts as ctld has them: who approves and starts them, the threads that carry them out, what is told."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from typing import Any, Final
 
 import structlog
 
+from ctlctl import __version__
 from ctlctl.act.audit import to_line
 from ctlctl.act.rolloutrows import RolloutRowError, head_text, row_text
 from ctlctl.act.rolloutrun import RolloutRun
 from ctlctl.fleet.files import SnapshotError, SnapshotFiles
-from ctlctl.plan.approval import drift, is_expired
+from ctlctl.plan.approval import is_expired
 from ctlctl.plan.document import PlanFileError, read_plan
-from ctlctl.plan.facts import phone_facts
+from ctlctl.plan.facts import FactsError
+from ctlctl.plan.files import FileError, read_names
+from ctlctl.plan.making import Basis
 from ctlctl.plan.model import SHORT, SealedPlan
+from ctlctl.plan.rechecking import Recheck, recheck
 from ctlctl.service.acting import may_write
 from ctlctl.service.hub import Hub
 from ctlctl.service.rolloutdocs import about_rows, rollout_document
@@ -25,6 +29,7 @@ from ctlctl.store.rolloutstore import Approval, BusyClusterError, StoredPlan, St
 from ctlctl.store.store import Store, StoreError
 from ctlctl_capf.rollout.facts import Command, Wish
 from ctlctl_capf.rollout.rows import PhoneState, begin
+from ctlctl_config.model import ClusterSettings
 from ctlctl_config.rollout import RolloutSettings
 
 _LOG: Final = structlog.get_logger("ctld")
@@ -48,7 +53,10 @@ class _Running:
 
     run: RolloutRun
     world: RolloutWorld
+    worker: ClusterWorker
     thread: Thread
+    #: Set when it is to end after its turn, because the settings of its cluster have changed.
+    leaving: Event = field(default_factory=Event)
 
 
 class Rollouts:
@@ -86,11 +94,19 @@ class Rollouts:
     # Life.
 
     def take_up(self, workers: Mapping[str, ClusterWorker]) -> None:
-        """Go on with every rollout that has not ended; its intents are in doubt until the cluster has been read."""
+        """Go on with every rollout that has not ended; its intents are in doubt until the cluster has been read.
+
+        One whose cluster's settings have changed goes on by the new ones, from its next turn on.
+
+        Args:
+            workers: of every cluster that is in the settings.
+        """
         for rollout in self._store.acts.rollouts(open_only=True):
-            if rollout.number in self._running:
+            worker, running = workers.get(rollout.cluster), self._running.get(rollout.number)
+            if running is not None:
+                if running.worker is not worker:
+                    Thread(target=self._change, args=(running, workers), daemon=True).start()
                 continue
-            worker = workers.get(rollout.cluster)
             if worker is None:
                 _LOG.error(
                     "rollout-without-cluster",
@@ -103,6 +119,13 @@ class Rollouts:
                 self._begin(rollout, worker)
             except (PlanFileError, RolloutRowError, QuestionError) as error:
                 _LOG.error("rollout-unreadable", rollout=rollout.number, detail=str(error))
+
+    def _change(self, running: _Running, workers: Mapping[str, ClusterWorker]) -> None:
+        """End what carries a rollout out, and take it up again."""
+        running.leaving.set()
+        running.thread.join()
+        if not self._stopping.is_set():
+            self.take_up(workers)
 
     def stop(self) -> None:
         """Wait until every turn under way has ended."""
@@ -125,14 +148,16 @@ class Rollouts:
         )
         run = RolloutRun(rollout, plan, rows, world, self._store.acts, self._now)
         thread = Thread(target=self._carry_out, args=(rollout.number,), name=f"rollout-{rollout.number}", daemon=True)
-        self._running[rollout.number] = _Running(run, world, thread)
-        thread.start()
+        with self._lock:
+            # Two may take it up at once: whoever started it, and who has just read the settings anew.
+            if self._running.setdefault(rollout.number, _Running(run, world, worker, thread)).thread is thread:
+                thread.start()
 
     def _carry_out(self, number: int) -> None:
         running = self._running[number]
         run, log = running.run, _LOG.bind(rollout=number, cluster=running.run.rollout.cluster)
         kept = True
-        while not self._stopping.is_set() and not (kept and run.over):
+        while not (self._stopping.is_set() or running.leaving.is_set() or (kept and run.over)):
             pause = self._tick
             try:
                 if not kept:
@@ -232,14 +257,15 @@ class Rollouts:
         except PlanFileError as error:
             raise QuestionError("denied", f"not approved: {error}") from None
         plan, now = sealed.plan, int(self._now())
-        rules = find(plan.cluster).settings.rollout
+        settings = find(plan.cluster).settings
+        rules = settings.rollout
         if not _may_approve(who, rules):
             self._note(who, "plan-approve-denied", plan.cluster, {"plan": sealed.sha256})
             raise QuestionError(
                 "denied",
                 f"{who} may not approve: root may, and whom [clusters.{plan.cluster}.rollout] approvers names",
             )
-        self._refuse_unsound(sealed, rules, now)
+        found = self._recheck(sealed, settings, now)
         stored = StoredPlan(sealed.sha256, sealed.id, plan.cluster, sealed.data, now, ())
         self._store.acts.approve(
             stored,
@@ -256,23 +282,34 @@ class Rollouts:
             "phones": len(plan.phones),
             "approvals": [{"at": one.at, "uid": one.uid, "name": one.name} for one in kept.approvals],
             "missing": missing,
+            "differences": list(found.differences),
         }
 
-    def _refuse_unsound(self, sealed: SealedPlan, rules: RolloutSettings, now: int) -> None:
-        """Refuse a plan that its own guards stop, that is too old, or whose phones have changed."""
-        plan = sealed.plan
-        if plan.stopped_by:
-            stops = "; ".join(guard.words for guard in plan.stopped_by)
-            raise QuestionError("denied", f"its own guards refuse plan {sealed.id}: {stops}")
+    def _recheck(self, sealed: SealedPlan, settings: ClusterSettings, now: int) -> Recheck:
+        """Hold a plan against the present: what its own file says of its guards proves nothing.
+
+        Raises:
+            QuestionError: it is too old, a guard stops it now, its phones have changed, or too little is known.
+        """
+        plan, rules = sealed.plan, settings.rollout
         if is_expired(plan.created_at, rules.approval_days, now):
             raise QuestionError(
                 "denied", f"plan {sealed.id} is older than {rules.approval_days} days, or of the future: make a new one"
             )
         try:
-            current = [phone_facts(one) for one in self._files.phones(plan.cluster)]
-        except SnapshotError as error:
-            raise QuestionError("undecided", f"what the phones are now cannot be read: {error}") from None
-        moved = drift(plan, current, rules.drift_percent)
+            document = self._files.cluster(plan.cluster)
+            if document is None:
+                raise QuestionError("undecided", f"ctld has not looked at {plan.cluster} yet")
+            phones = list(self._files.phones(plan.cluster))
+            spared = None if rules.do_not_touch is None else frozenset(read_names(rules.do_not_touch))
+            basis = Basis(document, phones, live=True, do_not_touch=spared, now=now, tool=__version__)
+            found = recheck(plan, basis, settings)
+        except (SnapshotError, FactsError, FileError) as error:
+            raise QuestionError("undecided", f"how plan {sealed.id} stands now cannot be told: {error}") from None
+        if found.stopped_by:
+            stops = "; ".join(f"{guard.code.value}: {guard.words}" for guard in found.stopped_by)
+            raise QuestionError("denied", f"plan {sealed.id} is refused now by {stops}")
+        moved = found.drift
         if moved.too_far:
             first = moved.changes[0]
             raise QuestionError(
@@ -280,6 +317,7 @@ class Rollouts:
                 f"{len(moved.changes)} of {moved.phones} phones are not any more what plan {sealed.id} says, more than "
                 f"{moved.percent} %: {first.name} {first.words}; make a new plan",
             )
+        return found
 
     # Rollouts.
 
@@ -295,7 +333,7 @@ class Rollouts:
         missing = _approvals_missing(stored, rules, now)
         if missing:
             raise QuestionError("denied", f"plan {stored.id} is not approved: {missing}")
-        self._refuse_unsound(sealed, rules, now)
+        self._recheck(sealed, worker.settings, now)
         if worker.settings.writer is None:
             raise QuestionError(
                 "denied",

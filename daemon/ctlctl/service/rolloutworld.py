@@ -109,6 +109,7 @@ class RolloutWorld:
         self._now = now
         self._waiting = waiting
         self._calendar = sealed.plan.calendar()
+        self._open: tuple[int, Interval | None] = (-1, None)
         self._addresses: dict[str, str] = {}
         self._reader: AxlClient | None = None
         self._writer: AxlClient | None = None
@@ -248,8 +249,12 @@ class RolloutWorld:
 
     def window(self, now: int) -> Window | None:
         """Return the window that is open."""
-        interval = self._calendar.open_at(now)
-        return None if interval is None else self._window(interval)
+        # Windows open and close at whole minutes; each turn asks, and a calendar takes its time.
+        minute, interval = self._open
+        if minute != now // 60:
+            interval = self._calendar.open_at(now)
+            self._open = (now // 60, interval)
+        return self._window(interval) if interval is not None and interval.opens <= now < interval.closes else None
 
     def windows(self, now: int) -> Iterator[Window]:
         """Give the windows from now on."""
