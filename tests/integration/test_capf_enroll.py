@@ -1,10 +1,10 @@
 """`ctlctl capf enroll` against a CAPF on a socket: what is got, what is refused, and that the old stays whole."""
 
 import os
+import resource
 import ssl
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -336,21 +336,15 @@ class TestWhatGoesWrong:
     def test_the_disk_is_full_before_anything_is_said(
         self, service: CapfService, tmp_path: Path, held: dict[str, bytes]
     ) -> None:
-        # RLIMIT_FSIZE of 16 KiB: the room for a new set cannot be had, so that the string is not wasted.
+        # No file may be over 16 KiB: the room for a new set cannot be had, so that the string is not wasted.
         heard = service.heard
-        words = ("--server", f"127.0.0.1:{service.port}", "--name", NAME, "--out", str(tmp_path / "out"))
-        how = ("--auth-string-file", str(string_file(tmp_path)), "--trust-anchor", str(anchor_file(tmp_path)))
-        limits = "import resource, runpy, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        limits += "resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384)); sys.argv[0] = 'ctlctl'; "
-        limits += "runpy.run_module('ctlctl', run_name='__main__')"
-        said = subprocess.run(
-            [sys.executable, "-c", limits, "capf", "enroll", *words, *how],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        self.refused(Done(said.returncode, said.stdout, said.stderr), tmp_path, held, 3, "cannot be written")
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, hard))
+        try:
+            done = enroll(service, tmp_path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        self.refused(done, tmp_path, held, 3, "cannot be written")
         assert service.heard == heard
 
     def test_storing_fails_after_all_and_capf_is_told(
@@ -363,6 +357,37 @@ class TestWhatGoesWrong:
         service.on_issue = vanish
         self.refused(enroll(service, tmp_path), tmp_path, held, 3, "cannot be written", "untouched")
         assert service.last_result() is Result.NOT_STORED
+
+    @pytest.mark.usefixtures("held")
+    @pytest.mark.parametrize(
+        "damage", [None, b"", b"\xff\x00{", bytes(300_000)], ids=["gone", "empty", "noise", "huge"]
+    )
+    @pytest.mark.parametrize("name", ["key.pem", "certificate.pem", "chain.pem", "enrolment.json"])
+    def test_a_damaged_credential_is_told_and_left_alone(
+        self, service: CapfService, tmp_path: Path, name: str, damage: bytes | None
+    ) -> None:
+        path = tmp_path / "out" / "current" / name
+        path.unlink()
+        if damage is not None:
+            path.write_bytes(damage)
+        self.told_as_unusable(service, tmp_path)
+
+    @pytest.mark.usefixtures("held")
+    @pytest.mark.parametrize("name", ["key.pem", "certificate.pem"])
+    def test_key_and_certificate_of_different_sets(self, service: CapfService, tmp_path: Path, name: str) -> None:
+        assert enroll(service, tmp_path).code == 0
+        out = tmp_path / "out"
+        (out / "current" / name).write_bytes((out / "previous" / name).read_bytes())
+        self.told_as_unusable(service, tmp_path)
+
+    def told_as_unusable(self, service: CapfService, tmp_path: Path) -> None:
+        sessions = service.sessions
+        for words in (("--renew", "--force"), ("--delete",)):
+            done = again(tmp_path, *words)
+            assert (done.code, done.out) == (3, "")
+            assert str(tmp_path / "out") in done.err
+            assert len(done.err.splitlines()) == 1
+        assert service.sessions == sessions
 
     def test_somebody_elses_directory_and_file(
         self, service: CapfService, tmp_path: Path, held: dict[str, bytes]

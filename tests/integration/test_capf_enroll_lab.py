@@ -1,5 +1,6 @@
 """The life of a user's certificate on a lab, as an operator leads it: profile, enrolment, renewal, end; and by ctld."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ctlctl.connectors.errors import ConnectorError, ConnectorFault
 from ctlctl.service.enrolorders import ProfileOrders
 from ctlctl.service.enrolround import EnrolmentRound
 from ctlctl.service.openers import Opener
@@ -147,3 +149,33 @@ def test_ctld_orders_and_renews_what_is_due(watched: Watched, tmp_path: Path) ->
             "enrolment-renew",
         ]
         assert world.cluster.application_user_profiles["kept-1"].capf.certificate_status == "Upgrade Success"
+
+
+def test_what_is_ordered_already_is_not_ordered_again(watched: Watched, tmp_path: Path) -> None:
+    enrolment = EnrolmentSettings(name="kept", directory=tmp_path, user=USER, instance="ordered-1", order=True)
+    missing = enrolment.model_copy(update={"instance": "missing-1"})
+    cluster = load_settings(watched.settings).clusters["lab"]
+    opener = Opener("lab", cluster, watched.daemon.telemetry, lambda _: None)
+    orders = ProfileOrders("lab", cluster, opener, watched.daemon._store, time.time)
+    with created(watched, "ordered-1", tmp_path):
+        before = len(watched.daemon._store.audit_log())
+        orders.order(enrolment)
+        assert len(watched.daemon._store.audit_log()) == before
+    with pytest.raises(ConnectorError) as caught:
+        orders.order(missing)
+    assert caught.value.fault is ConnectorFault.NO_SUCH_ITEM
+
+
+def test_a_cluster_that_cannot_be_asked_is_told_before_anything_is_sent(watched: Watched, tmp_path: Path) -> None:
+    text = watched.settings.read_text()
+    silent = watched.settings.with_name("silent.toml")
+    silent.write_text(re.sub(r"(?m)^(\[clusters\.lab\.axl\]\n(?:.*\n)*?port = )\d+$", r"\g<1>1", text))
+    assert silent.read_text() != text
+    with created(watched, "asked-1", tmp_path) as string:
+        words = ("--cluster", "lab", "--user", USER, "--instance", "asked-1", "--auth-string-file", string)
+        done = ctlctl("--config", silent, "capf", "enroll", "--out", tmp_path / "out", *words)
+        assert (done.code, done.out) == (3, "")
+        assert "--trust-anchor" in done.err
+        assert watched.lab.world.cluster.application_user_profiles["asked-1"].capf.pending
+        done = ctlctl("--config", silent, "capf", "enroll", "--cluster", "nowhere", "--name", "x", "--out", tmp_path)
+        assert (done.code, done.out) == (2, "")
