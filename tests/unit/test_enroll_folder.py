@@ -156,6 +156,14 @@ def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None
     assert caught.value.fault is EnrollFault.STORAGE
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12_345, 12_345)
+    with pytest.raises(EnrollError, match="uid 12345") as caught, CredentialFolder(tmp_path).locked():
+        pytest.fail("its owner may exchange what is in it")
+    assert caught.value.fault is EnrollFault.STORAGE
+
+
 def test_removing_takes_every_copy_of_the_key(tmp_path: Path) -> None:
     folder = CredentialFolder(tmp_path)
     put(folder, "one")

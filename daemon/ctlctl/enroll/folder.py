@@ -107,9 +107,7 @@ class CredentialFolder:
         """
         with self._trouble():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if stat.S_IMODE(self.path.stat().st_mode) & _OTHERS_WRITE:
-                advice = f"chmod go-w {self.path}: who may write to it may put their own key there"
-                raise EnrollError(EnrollFault.STORAGE, f"{self.path}: others may write to it", advice)
+            self._check_owner()
             descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             try:
@@ -185,6 +183,21 @@ class CredentialFolder:
                 (self.path / shown).unlink(missing_ok=True)
             _sync(self.path)
             self._tidy()
+
+    def _check_owner(self) -> None:
+        """Refuse a directory in which somebody else may exchange files and links under our hands.
+
+        Raises:
+            EnrollError: it is one.
+            OSError: it cannot be looked at.
+        """
+        status = self.path.stat()
+        if status.st_uid != os.geteuid():
+            advice = f"Do this as the user it belongs to (uid {status.st_uid}), who alone can use what is put there"
+            raise EnrollError(EnrollFault.STORAGE, f"{self.path}: belongs to somebody else", advice)
+        if stat.S_IMODE(status.st_mode) & _OTHERS_WRITE:
+            advice = f"chmod go-w {self.path}: who may write to it may put their own key there"
+            raise EnrollError(EnrollFault.STORAGE, f"{self.path}: others may write to it", advice)
 
     def _check_place(self) -> None:
         """Refuse a directory that has files of others where links are to stand: an application would go on with them.
