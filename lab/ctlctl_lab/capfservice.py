@@ -17,7 +17,7 @@ from ctlctl_lab.phones import port_identity
 from ctlctl_lab.tlscontexts import capf_context
 from ctlctl_lab.world import World
 
-#: Sessions at the same time; who comes then is sent away (RETRY_LATER). Over twice as many, connections are closed.
+#: Sessions at the same time; who comes then is sent away (RETRY_LATER). Connections over twice that are closed.
 MOST_SESSIONS: Final = 300
 #: Lab seconds for a handshake: old phones are slow.
 _HANDSHAKE_SECONDS: Final = 30
@@ -39,6 +39,7 @@ class CapfService:
         self._world = world
         self._loop = LoopThread("lab-capf")
         self._connections = 0
+        self._sessions = 0
         self._strings: set[str] = set()
 
     @property
@@ -89,8 +90,15 @@ class CapfService:
                     while await stream.reader.read(RECEIVE_BYTES):
                         pass
             else:
-                crowded = self._connections > self.most_sessions
-                session = CapfSession(world, node, stream, self._strings, crowded=crowded)
-                self.results[await session.run()] += 1
+                self.results[await self._hold(CapfSession(world, node, stream, self._strings))] += 1
         finally:
             await stream.close(GOODBYE_SECONDS)
+
+    async def _hold(self, session: CapfSession) -> str:
+        if self._sessions >= self.most_sessions:
+            return await session.run(crowded=True)
+        self._sessions += 1
+        try:
+            return await session.run(crowded=False)
+        finally:
+            self._sessions -= 1

@@ -65,7 +65,7 @@ class _DownError(Exception):
 class CapfSession:
     """A conversation with one client, from the first message to its end."""
 
-    def __init__(self, world: World, node: Node, stream: Stream, strings: set[str], *, crowded: bool) -> None:
+    def __init__(self, world: World, node: Node, stream: Stream, strings: set[str]) -> None:
         """Begin.
 
         Args:
@@ -73,13 +73,12 @@ class CapfSession:
             node: whose CAPF it is.
             stream: the connection, its handshake done; the caller closes it.
             strings: identifiers of those whose authentication string is in use; shared by all sessions.
-            crowded: whether there are too many sessions already.
         """
         self._world = world
         self._node = node
         self._stream = stream
         self._strings = strings
-        self._crowded = crowded
+        self._crowded = False
         self._now = datetime.fromtimestamp(int(world.now()), UTC)
         self._state: State | None = None
         self._deadline = 0.0
@@ -90,13 +89,17 @@ class CapfSession:
         self._issuer: Identity | None = None
         self._string = ""
 
-    async def run(self) -> str:
+    async def run(self, *, crowded: bool) -> str:
         """Talk until the end.
+
+        Args:
+            crowded: whether there are too many sessions already: the client is sent away.
 
         Returns:
             What came of it: a `ctlctl_capf.Result`, "broken" where the client broke it off, "down" where CAPF did.
         """
         world = self._world
+        self._crowded = crowded
         with world.cluster.lock:
             issuers = [each.certificate for each in world.cluster.trust.get("CAPF-trust", ())]
         server = CapfServer(secrets.randbits(32), self._now, issuers=issuers)

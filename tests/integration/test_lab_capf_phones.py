@@ -1,7 +1,9 @@
 """The lab's phones at CAPF, over real TLS: their LSCs change, and they judge CAPF as firmware does."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -29,6 +31,7 @@ from ctlctl_lab.scenarios import apply_scenario
 from ctlctl_lab.switches import turn_off, turn_on
 from ctlctl_lab.world import World
 from ctlctl_trust import read_certificate
+from support.capfclient import capf_socket
 from support.capflab import PENDING, STRING, ended, host, mend, order, phone_where, status, wait
 from support.labworld import Factory, lab_world, phones_where, settle
 from support.programs import curl
@@ -225,6 +228,20 @@ class TestTrouble:
         apply(lab, phone)
         assert status(phone) == ended("Upgrade Failed: Key Generation Failed/Timeout")
         assert phone.status == REGISTERED
+
+    def test_who_trickles_gets_no_more_time_by_that(self, lab: RunningLab) -> None:
+        lab.world.timing = Timing(capf_patience=SHORT)
+        with capf_socket(host(lab)) as sock:
+            assert sock.recv(4096)
+            trickle = [b"U", b"\2", *[b"\0"] * 100]
+            began = time.monotonic()
+            with suppress(OSError):
+                # The beginning of an answer.
+                while time.monotonic() - began < 8:
+                    sock.sendall(trickle.pop(0))
+                    time.sleep(0.1)
+            assert time.monotonic() - began < 5
+        wait(lambda: lab.services.capf.results["broken"] == 1)
 
     def test_a_reset_in_the_middle_is_one_break(self, lab: RunningLab, phone: Phone) -> None:
         turn_on(lab.world, "phones-slow", "100")

@@ -3,13 +3,13 @@
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from hashlib import sha256
 
 import pytest
 
 from ctlctl_capf import CapfPeerError, Result
-from ctlctl_capf.frame import Command, decode_frame
+from ctlctl_capf.frame import Command, WireReason, decode_frame
 from ctlctl_lab.model import (
     BY_NULL,
     BY_STRING,
@@ -71,6 +71,41 @@ class TestBreaking:
         wait(lambda: phone.name in lab.world.cluster.stale_lscs)
         assert Client(host(lab), phone.name).go().result is Result.INSTALLED
         wait(lambda: phone.name not in lab.world.cluster.stale_lscs)
+
+
+def frame(command: int, body: bytes = b"", *, length: int | None = None) -> bytes:
+    """Return a frame of session 0, which is never the lab's."""
+    return bytes((85, command)) + bytes(4) + (len(body) if length is None else length).to_bytes(2) + body
+
+
+class TestNonsense:
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"GET / HTTP/1.0\r\n\r\n",
+            b"\0" * 300,
+            frame(Command.AUTH_RESPONSE),
+            frame(Command.AUTH_RESPONSE, b"\1" * 40),
+            frame(Command.AUTH_RESPONSE, length=0xFFFF) + b"x" * 0xFFFF,
+            frame(Command.STORE_CERTIFICATE_RESPONSE, bytes((1, 0, 1, 1))),
+            frame(Command.SIGN_CERTIFICATE_REQUEST),
+            frame(255),
+        ],
+    )
+    def test_ends_its_own_session(self, lab: RunningLab, phone: Phone, data: bytes) -> None:
+        order(lab, phone)
+        with capf_socket(host(lab)) as sock:
+            assert sock.recv(4096)
+            heard = b""
+            with suppress(OSError):
+                sock.sendall(data)
+                while more := sock.recv(4096):
+                    heard += more
+        # What is said of anything that is not liked, if there is time to say it.
+        assert heard[:2] in {b"", bytes((85, Command.END_SESSION))}
+        assert heard[8:] in {b"", bytes((1, 0, 1, WireReason.INVALID))}
+        assert (status(phone), phone.capf.broken) == (PENDING, 0)
+        assert Client(host(lab), phone.name).go().result is Result.INSTALLED
 
 
 class TestCrowds:
