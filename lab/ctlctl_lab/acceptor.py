@@ -58,6 +58,14 @@ class Connections:
                     # Not SSLSocket.shutdown: it would take the TLS state away under the thread that uses it.
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
+    def cut(self, address: object) -> None:
+        """Wake every thread that serves a peer on one of our addresses, as `end` does."""
+        with self._lock:
+            for sock in self._open:
+                with suppress(OSError):
+                    if sock.getsockname() == address:
+                        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close those that nobody came to serve."""
         with self._lock:
@@ -181,7 +189,10 @@ class Acceptor:
                     listener.open()
                     self._selector.register(_socket_of(listener), selectors.EVENT_READ, listener)
             elif not wanted and listener.sock is not None:
+                here = listener.sock.getsockname()
                 self._close(listener)
+                # What is off serves nobody, old connections no more than new ones.
+                self.connections.cut(here)
 
     def _close(self, listener: Listener) -> None:
         if listener.sock is not None:

@@ -103,7 +103,12 @@ class RolloutRun:
         self._away: list[tuple[int, int]] = []
         self.hold = Hold.NONE
         self.head = self._kept = rollout.head
-        self.trouble = ""
+        self._vain = self._refused = ""
+
+    @property
+    def trouble(self) -> str:
+        """What keeps it from asking or writing, in words; "" for nothing."""
+        return self._refused or self._vain
 
     def _take_up(self, head: Head, rows: Sequence[PhoneRow]) -> None:
         state = RolloutState(head, tuple(rows))
@@ -254,27 +259,32 @@ class RolloutRun:
                 self._write(action)
         except ConnectorError as error:
             # What was not found out is asked again; it never counts as good.
-            self.trouble = f"{error.node}, {error.interface}: {error.detail}"
+            self._vain = f"{error.node}, {error.interface}: {error.detail}"
             if isinstance(action, Read):
                 self._unread = int(self._now())
             _LOG.warning("rollout-asked-in-vain", cluster=self.rollout.cluster, detail=str(error))
         else:
-            if not self._is_away(int(self._now())):
-                self.trouble = ""
+            self._vain = ""
 
     def _write(self, action: Arm | Reset | Cancel) -> None:
-        if self._is_away(int(self._now())):
-            # AXL was found to be away in this very turn: what cannot be done is said, and nothing was.
-            self._answers.append(Answer(action.name, action.verb, Result.THROTTLED, "AXL is away"))
+        now = int(self._now())
+        # What cannot be done any more in this very turn is said, and nothing was.
+        held = "AXL is away" if self._is_away(now) else "the window has closed" if self._has_closed(now) else ""
+        if held:
+            self._answers.append(Answer(action.name, action.verb, Result.THROTTLED, held))
             return
         answer, fault = self._ports.write(action)
         self._answers.append(answer)
         away = fault is not None and fault in AWAY
         self._unwritten = int(self._now()) if away else None
-        if away:
-            self.trouble = f"AXL cannot be written to ({fault}): {answer.words}"
+        self._refused = f"AXL cannot be written to ({fault}): {answer.words}" if away else ""
         came = {"phone": action.name, "result": answer.result.value, "words": answer.words}
         self._notes.append((int(self._now()), f"rollout-{action.verb.value}", self._about(came)))
+
+    def _has_closed(self, now: int) -> bool:
+        """Whether the window of the last decision is open no more: its writes may take a while, or a clock jump."""
+        window = self._ports.window(now)
+        return window is None or window.closes != self.head.window
 
     def _about(self, detail: Mapping[str, Json]) -> Mapping[str, Json]:
         return {"rollout": self.rollout.number, "plan": self.rollout.plan_id, **detail}

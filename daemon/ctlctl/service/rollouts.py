@@ -140,8 +140,9 @@ class Rollouts:
         rows = self._store.acts.rows(rollout.number)
 
         def waiting() -> frozenset[str]:
+            # An operation that the rollout has written itself, and that Complete-by has not ended yet, is no drift.
             untouched = {PhoneState.PLANNED, PhoneState.RETRY}
-            return frozenset(row.name for row in run.rows() if row.state in untouched)
+            return frozenset(row.name for row in run.rows() if row.state in untouched and not row.finish)
 
         world = RolloutWorld(
             sealed, stored.approvals, worker.settings, worker.opener, self._hub, self._files, self._now, waiting
