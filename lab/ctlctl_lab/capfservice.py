@@ -23,6 +23,8 @@ MOST_SESSIONS: Final = 300
 _HANDSHAKE_SECONDS: Final = 30
 #: Real seconds that a peer has for the end of TLS.
 GOODBYE_SECONDS: Final = 2.0
+#: Real seconds between two looks at whether CAPF still runs.
+_TICK: Final = 0.1
 
 
 class CapfService:
@@ -39,7 +41,7 @@ class CapfService:
         self._world = world
         self._loop = LoopThread("lab-capf")
         self._connections = 0
-        self._sessions = 0
+        self._sessions: set[CapfSession] = set()
         self._strings: set[str] = set()
 
     @property
@@ -55,6 +57,7 @@ class CapfService:
     def start(self) -> None:
         """Begin to serve what is handed over."""
         self._loop.start()
+        self._loop.spawn(self._watch)
 
     def stop(self) -> None:
         """End every session."""
@@ -95,10 +98,18 @@ class CapfService:
             await stream.close(GOODBYE_SECONDS)
 
     async def _hold(self, session: CapfSession) -> str:
-        if self._sessions >= self.most_sessions:
+        if len(self._sessions) >= self.most_sessions:
             return await session.run(crowded=True)
-        self._sessions += 1
+        self._sessions.add(session)
         try:
             return await session.run(crowded=False)
         finally:
-            self._sessions -= 1
+            self._sessions.discard(session)
+
+    async def _watch(self) -> None:
+        """End the sessions of a CAPF that has been stopped."""
+        while True:
+            await asyncio.sleep(_TICK)
+            for session in self._sessions:
+                if not session.up:
+                    session.cut()

@@ -89,6 +89,15 @@ class CapfSession:
         self._issuer: Identity | None = None
         self._string = ""
 
+    @property
+    def up(self) -> bool:
+        """Whether the CAPF that it is held with still runs."""
+        return self._world.cluster.nodes.get(self._node.name) is self._node and self._node.runs(SERVICE_CAPF)
+
+    def cut(self) -> None:
+        """End the connection under it."""
+        self._stream.writer.transport.abort()
+
     async def run(self, *, crowded: bool) -> str:
         """Talk until the end.
 
@@ -110,6 +119,9 @@ class CapfSession:
             self._not_taken()
             return "down"
         except (CapfPeerError, OSError) as error:
+            if not self.up:
+                self._not_taken()
+                return "down"
             self._broken(error)
             with suppress(_DownError, OSError):
                 await self._flush()
@@ -122,7 +134,7 @@ class CapfSession:
     async def _talk(self, server: CapfServer) -> Outcome:
         while True:
             step = server.next_step()
-            if self._world.cluster.nodes.get(self._node.name) is not self._node or not self._node.runs(SERVICE_CAPF):
+            if not self.up:
                 raise _DownError
             match step:
                 case Send(data):

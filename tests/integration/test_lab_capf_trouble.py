@@ -148,8 +148,13 @@ class TestFaults:
         def stop(_: ssl.SSLSocket) -> None:
             lab.world.stop_service("lab-pub", SERVICE_CAPF)
 
-        with pytest.raises((OSError, CapfPeerError)):
-            Client(host(lab), phone.name, before_key=stop).go()
+        with capf_socket(host(lab)) as idle:
+            assert idle.recv(4096)
+            with pytest.raises((OSError, CapfPeerError)):
+                Client(host(lab), phone.name, before_key=stop).go()
+            # Long before its time is over.
+            with suppress(ConnectionResetError, ssl.SSLEOFError):
+                assert idle.recv(4096) == b""
 
         def refused() -> bool:
             with socket.socket() as sock:
