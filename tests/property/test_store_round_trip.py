@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from ctlctl.inventory.nodevalues import PoolFact, ProfileFact
 from ctlctl.inventory.values import (
     CapfProfileFact,
     ClusterFacts,
@@ -53,14 +54,18 @@ relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     phones=st.lists(configs, max_size=6, unique_by=lambda one: one.name),
     certificates=st.lists(st.tuples(words, words, st.binary(max_size=20)), max_size=4, unique=True),
     profiles=st.lists(profiles, max_size=4, unique_by=lambda one: one[:2]),
+    pools=st.lists(st.builds(PoolFact, words, maybe_words), max_size=3, unique_by=lambda one: one.name),
+    ordered=st.lists(st.builds(ProfileFact, words, *(maybe_words,) * 3), max_size=3, unique_by=lambda one: one.name),
     more=st.data(),
 )
-def test_a_round_of_every_source_comes_back_as_it_was(
+def test_a_round_of_every_source_comes_back_as_it_was(  # noqa: PLR0917 - all that AXL tells
     facts: ClusterFacts,
     nodes: list[NodeFact],
     phones: list[PhoneConfig],
     certificates: list[tuple[str, str, bytes]],
     profiles: list[tuple[str, str, str, str, str | None, str | None, str]],
+    pools: list[PoolFact],
+    ordered: list[ProfileFact],
     more: st.DataObject,
 ) -> None:
     names = [one.name for one in phones]
@@ -75,7 +80,7 @@ def test_a_round_of_every_source_comes_back_as_it_was(
         )
     )
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "ctld.db") as store:
-        store.record_axl(HQ, 7, facts, nodes, iter(phones), iter(certificates), iter(profiles))
+        store.record_axl(HQ, 7, facts, nodes, iter(phones), iter(certificates), iter(profiles), pools, ordered)
         store.record_registrations(HQ, 8, told, names, complete=False)
         store.record_probes(HQ, 9, looked)
         store.record_lists(HQ, 10, [(node, kind, what) for (node, kind), what in lists.items()])
@@ -83,6 +88,8 @@ def test_a_round_of_every_source_comes_back_as_it_was(
         again = store.snapshot(HQ)
     assert snapshot == again
     assert snapshot.facts == facts
+    assert snapshot.pools == tuple(sorted(pools, key=lambda one: one.name))
+    assert snapshot.security_profiles == tuple(sorted(ordered, key=lambda one: one.name))
     assert snapshot.nodes == tuple(sorted(nodes, key=lambda one: one.name))
     assert snapshot.phones == tuple(
         Phone(one, 7, 7, 7, told.get(one.name), look, None, None if look is None else look.at)

@@ -33,7 +33,7 @@ def _documents() -> tuple[Document, Document]:
     assessment = judged(snapshot)
     findings = tuple(StoredFinding(one, NOW, NOW) for one in assessment.findings)
     report = make_report(snapshot, assessment, findings, POLICY, {})
-    (first,) = phone_documents(snapshot.phones, assessment.phones)
+    (first,) = phone_documents(snapshot, assessment.phones)
     return cluster_document(report), first
 
 

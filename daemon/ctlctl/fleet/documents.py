@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ctlctl.assess.model import CertificateView, Json, ListView, PhoneView
 from ctlctl.fleet.nodedocuments import node_documents, page_document, service_documents, stale_lsc_documents
-from ctlctl.inventory.values import CapfProfileFact, Phone, SourceState
+from ctlctl.inventory.values import CapfProfileFact, Phone, Snapshot, SourceState
 
 if TYPE_CHECKING:
     from ctlctl.service.hub import ClusterReport
@@ -150,18 +150,28 @@ def _profile(profile: CapfProfileFact) -> dict[str, Json]:
     }
 
 
-def phone_documents(phones: Sequence[Phone], views: Sequence[PhoneView]) -> Iterator[dict[str, Json]]:
+def phone_documents(snapshot: Snapshot, views: Sequence[PhoneView]) -> Iterator[dict[str, Json]]:
     """Give one document for each phone.
 
     A source's own time stands in the cluster's document, so that a phone about which nothing new was said stays the
     same to the byte.
 
     Args:
-        phones: of a snapshot.
-        views: of its assessment, in the same order.
+        snapshot: everything known.
+        views: of its assessment, in the order of its phones.
     """
-    for phone, view in zip(phones, views, strict=True):
-        yield phone_document(phone, view)
+    groups = {pool.name: pool.group for pool in snapshot.pools}
+    profiles = {profile.name: profile for profile in snapshot.security_profiles}
+    for phone, view in zip(snapshot.phones, views, strict=True):
+        config = phone.config
+        ordered = profiles.get(config.security_profile or "")
+        yield {
+            **phone_document(phone, view),
+            "cm_group": groups.get(config.device_pool or ""),
+            "key_size": None if ordered is None else ordered.key_size,
+            "key_order": None if ordered is None else ordered.key_order,
+            "ec_key_size": None if ordered is None else ordered.ec_key_size,
+        }
 
 
 def phone_document(phone: Phone, view: PhoneView) -> dict[str, Json]:

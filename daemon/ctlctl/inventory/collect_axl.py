@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from ctlctl.connectors.axl_values import CapfUserKind
+from ctlctl.inventory.nodevalues import PoolFact, ProfileFact
 from ctlctl.inventory.values import ClusterFacts, NodeFact, PhoneConfig
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class AxlReading:
         certificates: those that the database has.
         profiles: CAPF profiles of users.
         damaged: certificates of the database that cannot be read at all, in words.
+        pools: device pools.
+        security_profiles: phone security profiles.
     """
 
     facts: ClusterFacts
@@ -35,6 +38,8 @@ class AxlReading:
     certificates: tuple[CertificateRow, ...]
     profiles: tuple[ProfileRow, ...]
     damaged: tuple[str, ...] = ()
+    pools: tuple[PoolFact, ...] = ()
+    security_profiles: tuple[ProfileFact, ...] = ()
 
 
 def read_cluster(axl: "AxlReader") -> AxlReading:
@@ -61,7 +66,12 @@ def read_cluster(axl: "AxlReader") -> AxlReading:
         for node in axl.nodes()
     )
     certificates, damaged = _certificates(axl)
-    return AxlReading(facts, nodes, certificates, tuple(_profiles(axl)), damaged)
+    pools = tuple(PoolFact(one.name, one.callmanager_group or None) for one in axl.device_pools())
+    profiles = tuple(
+        ProfileFact(one.name, _word(one.key_size), _word(one.key_order), _word(one.ec_key_size))
+        for one in axl.security_profiles()
+    )
+    return AxlReading(facts, nodes, certificates, tuple(_profiles(axl)), damaged, pools, profiles)
 
 
 def _certificates(axl: "AxlReader") -> tuple[tuple[CertificateRow, ...], tuple[str, ...]]:

@@ -215,3 +215,33 @@ class StoreCertificate:
     der: bytes
     first_seen: int
     last_seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFact:
+    """A device pool, as AXL gives it.
+
+    Attributes:
+        name: its name.
+        group: its CallManager group; None where it has none.
+    """
+
+    name: str
+    group: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileFact:
+    """What a phone security profile has CAPF order, as AXL gives it.
+
+    Attributes:
+        name: its name.
+        key_size: bits of an RSA key, as AXL writes them.
+        key_order: which kind of key.
+        ec_key_size: bits of an elliptic curve key.
+    """
+
+    name: str
+    key_size: str | None
+    key_order: str | None
+    ec_key_size: str | None

@@ -12,6 +12,8 @@ from ctlctl.inventory.nodevalues import (
     NodeState,
     NtpFact,
     PhonePage,
+    PoolFact,
+    ProfileFact,
     ReplicationFact,
     ServiceFact,
     ShownList,
@@ -313,6 +315,8 @@ class Snapshot:
         shown_lists: what `show ctl` and `show itl` say.
         stale_lscs: LSCs that were issued and never installed.
         tvs_answers: what every TVS says about certificates in use.
+        pools: device pools.
+        security_profiles: phone security profiles.
     """
 
     cluster: str
@@ -335,3 +339,5 @@ class Snapshot:
     shown_lists: tuple[ShownList, ...] = ()
     stale_lscs: tuple[StaleLsc, ...] = ()
     tvs_answers: tuple[TvsAnswer, ...] = ()
+    pools: tuple[PoolFact, ...] = ()
+    security_profiles: tuple[ProfileFact, ...] = ()

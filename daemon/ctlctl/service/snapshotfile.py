@@ -21,7 +21,7 @@ class SnapshotWriter:
         Raises:
             OSError: it cannot be written; the older one stays.
         """
-        self._files.write(report.name, cluster_document(report), phone_documents(snapshot.phones, views))
+        self._files.write(report.name, cluster_document(report), phone_documents(snapshot, views))
 
     def forget(self, name: str) -> None:
         """Remove a cluster that is no more in the settings."""

@@ -209,6 +209,8 @@ class ClusterWorker:
                 self._stoppable(read_phones(axl)),
                 reading.certificates,
                 reading.profiles,
+                reading.pools,
+                reading.security_profiles,
             )
 
     def _stoppable(self, items: Iterator[_T]) -> Iterator[_T]:

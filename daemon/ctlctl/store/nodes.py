@@ -15,6 +15,8 @@ from ctlctl.inventory.nodevalues import (
     BackupFact,
     NodeState,
     NtpFact,
+    PoolFact,
+    ProfileFact,
     ReplicationFact,
     ServiceFact,
     ShownList,
@@ -40,6 +42,8 @@ _BACKUP: Final = "backup"
 _LIST: Final = "list"
 _STALE_LSC: Final = "stale-lsc"
 _TVS: Final = "tvs"
+_POOL: Final = "device-pool"
+_PROFILE: Final = "security-profile"
 #: Parts of a value that may change while the fact stays what it is since then: a measurement, the time of a start.
 _PASSING: Final[Mapping[str, frozenset[str]]] = {
     _SERVICE: frozenset({"started_at"}),
@@ -58,6 +62,8 @@ class NodeFacts:
     shown_lists: tuple[ShownList, ...]
     stale_lscs: tuple[StaleLsc, ...]
     tvs_answers: tuple[TvsAnswer, ...]
+    pools: tuple[PoolFact, ...]
+    security_profiles: tuple[ProfileFact, ...]
 
 
 def service_rows(rows: Iterable[ServiceRow]) -> list[NodeRow]:
@@ -140,6 +146,22 @@ def record_nodes_say(one: Round, rows: Iterable[NodeRow]) -> Fault | None:
         if facts is not None:
             _settle(one, node, facts)
     return next((fault for _, _, fault in asked if fault is not None), None)
+
+
+def record_configured(one: Round, pools: Iterable[PoolFact], profiles: Iterable[ProfileFact]) -> None:
+    """Write what AXL says of device pools and security profiles, which belong to no node."""
+    facts = {
+        _POOL: {each.name: {"group": each.group} for each in pools},
+        _PROFILE: {
+            each.name: {
+                "key_size": each.key_size,
+                "key_order": each.key_order,
+                "ec_key_size": each.ec_key_size,
+            }
+            for each in profiles
+        },
+    }
+    _settle(one, "", facts)
 
 
 def silent_nodes(one: Round) -> frozenset[str]:
@@ -243,6 +265,14 @@ def _tvs(_: Source, node: str, item: str, value: Value, since: int) -> TvsAnswer
     return TvsAnswer(node, item, value["known"], tuple(value["roles"]), since)
 
 
+def _pool(_: Source, _node: str, item: str, value: Value, _since: int) -> PoolFact:
+    return PoolFact(item, value["group"])
+
+
+def _profile(_: Source, _node: str, item: str, value: Value, _since: int) -> ProfileFact:
+    return ProfileFact(item, value["key_size"], value["key_order"], value["ec_key_size"])
+
+
 _KINDS: Final[Mapping[str, Callable[[Source, str, str, Value, int], object]]] = {
     _SERVICE: _service,
     _REPLICATION: _replication,
@@ -252,6 +282,8 @@ _KINDS: Final[Mapping[str, Callable[[Source, str, str, Value, int], object]]] = 
     f"{_LIST}-itl": _itl,
     _STALE_LSC: _stale_lsc,
     _TVS: _tvs,
+    _POOL: _pool,
+    _PROFILE: _profile,
 }
 
 
@@ -271,4 +303,6 @@ def read_node_facts(connection: Connection, cluster_id: int) -> NodeFacts:
         shown_lists=tuple(fact for fact in facts if isinstance(fact, ShownList)),
         stale_lscs=tuple(fact for fact in facts if isinstance(fact, StaleLsc)),
         tvs_answers=tuple(fact for fact in facts if isinstance(fact, TvsAnswer)),
+        pools=tuple(fact for fact in facts if isinstance(fact, PoolFact)),
+        security_profiles=tuple(fact for fact in facts if isinstance(fact, ProfileFact)),
     )

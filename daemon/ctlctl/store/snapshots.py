@@ -52,6 +52,8 @@ def read_snapshot(connection: Connection, cluster: str) -> Snapshot:
         shown_lists=said.shown_lists,
         stale_lscs=said.stale_lscs,
         tvs_answers=said.tvs_answers,
+        pools=said.pools,
+        security_profiles=said.security_profiles,
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from ctlctl.act.audit import AuditEntry
 from ctlctl.assess.model import Finding, Json
-from ctlctl.inventory.nodevalues import PhonePage
+from ctlctl.inventory.nodevalues import PhonePage, PoolFact, ProfileFact
 from ctlctl.inventory.readings import PlatformRow, ServiceRow, StoreReading, StoreRow, TvsRow
 from ctlctl.inventory.values import ClusterFacts, NodeFact, PhoneConfig, PhoneProbe, Registration, Snapshot
 from ctlctl.inventory.words import Fault, Source
@@ -22,6 +22,7 @@ from ctlctl.store.facts import ProfileRow, read_nodes, record_facts, record_node
 from ctlctl.store.nodes import (
     NodeRow,
     platform_rows,
+    record_configured,
     record_nodes_say,
     service_rows,
     silent_nodes,
@@ -154,6 +155,8 @@ class Store:
         phones: Iterable[PhoneConfig],
         certificates: Iterable[tuple[str, str, bytes]] = (),
         profiles: Iterable[ProfileRow] = (),
+        pools: Iterable[PoolFact] = (),
+        security_profiles: Iterable[ProfileFact] = (),
     ) -> None:
         """Write all that AXL knows.
 
@@ -166,8 +169,11 @@ class Store:
                 that are not in it are retired.
             certificates: node, store and DER of each in the database; those that are not in it are gone.
             profiles: kind, pkid, user, instance ID, operation, status and finish time of each CAPF profile.
+            pools: all device pools.
+            security_profiles: all phone security profiles.
         """
         all_nodes, all_certificates, all_profiles = tuple(nodes), tuple(certificates), tuple(profiles)
+        all_pools, all_security = tuple(pools), tuple(security_profiles)
         intake = take_in(self._database, cluster, phones)
         with self._round(cluster, Source.AXL, at) as one:
             record_facts(one, facts)
@@ -175,6 +181,7 @@ class Store:
             record_phones(one, intake)
             record_certificates(one, all_certificates)
             record_profiles(one, all_profiles)
+            record_configured(one, all_pools, all_security)
             end_round(one, None)
 
     def record_registrations(  # noqa: PLR0913 - what was asked, answered, and how it ended
