@@ -85,7 +85,8 @@ def members(draw: st.DrawFn, most: int = 16, *, offline: bool = True) -> list[Ph
     return made
 
 
-changes = st.tuples(seconds, st.integers(0, 30), st.sampled_from(("delete", "replace", "profile", "operation", "lsc")))
+CHANGES: Final = ("delete", "replace", "profile", "operation", "lsc", "restart", "restart", "restart")
+changes = st.tuples(st.one_of(seconds, st.integers(0, 120)), st.integers(0, 30), st.sampled_from(CHANGES))
 spans = st.lists(st.tuples(seconds, st.integers(1, 900)).map(lambda span: (span[0], span[0] + span[1])), max_size=2)
 kills = st.sets(st.integers(0, 600), max_size=12)
 
@@ -117,7 +118,8 @@ def proved(run: Run) -> None:
     away=spans,
     red=spans,
     lost=st.dictionaries(st.integers(0, 60), st.one_of(st.booleans(), st.integers(1, 9)), max_size=8),
-    changed=st.lists(changes, max_size=4),
+    ignored=st.frozensets(st.integers(0, 60), max_size=3),
+    changed=st.lists(changes, max_size=6),
     jumps=st.lists(st.tuples(seconds, st.sampled_from((-4000, -90, -20, 300, 4000))), max_size=2),
     commands=st.lists(st.tuples(seconds, st.sampled_from((Wish.PAUSE, Wish.RESUME, Wish.ABORT))), max_size=3),
     resumes=st.integers(0, 30),
@@ -133,6 +135,7 @@ def test_whatever_happens_no_phone_is_lost_and_nothing_is_written_that_must_not_
     away: list[tuple[int, int]],
     red: list[tuple[int, int]],
     lost: dict[int, bool | int],
+    ignored: frozenset[int],
     changed: list[tuple[int, int, str]],
     jumps: list[tuple[int, int]],
     commands: list[tuple[int, Wish]],
@@ -141,7 +144,7 @@ def test_whatever_happens_no_phone_is_lost_and_nothing_is_written_that_must_not_
     watched: bool,
     one_shot: bool,
 ) -> None:
-    world = World(who, throttle=throttle, away=away, red=red, lost=dict(lost), changes=list(changed))
+    world = World(who, throttle=throttle, away=away, red=red, lost=dict(lost), ignored=ignored, changes=list(changed))
     run = Run(world, plan_of(who, within, operation))
     run.kills, run.resumes, run.jumps, run.one_shot = set(dies), resumes, list(jumps), one_shot
     run.commands = sorted(commands, key=lambda each: each[0])

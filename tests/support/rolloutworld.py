@@ -41,7 +41,7 @@ from ctlctl_capf.rollout.facts import (
     Window,
     Wish,
 )
-from ctlctl_capf.rollout.machine import Machine
+from ctlctl_capf.rollout.machine import Machine, decide
 from ctlctl_capf.rollout.model import Limits, Operation, PlannedPhone, RolloutPlan
 from ctlctl_capf.rollout.rows import AT_WORK, IN_FLIGHT, Head, Mode, PhoneRow, PhoneState, RolloutState, begin, recover
 from ctlctl_capf.rollout.stages import arrange
@@ -173,7 +173,10 @@ class World:
         away: spans, in seconds from the beginning, in which the publisher is away.
         lost: writes, counted from 0, whose answer is lost; True where it is carried out, False where not, a number
             where it is carried out so many seconds later.
-        changes: what somebody else does: (seconds from the beginning, place of the phone, what).
+        changes: what somebody else does: (seconds from the beginning, place of the phone, what); "restart" is a phone
+            that restarts by itself, "late-success" one whose operation succeeds after it was called a failure.
+        refused: writes, counted from 0, to which AXL says no.
+        ignored: writes, counted from 0, that AXL answers well and does not carry out.
         red: spans in which the preflight finds something wrong.
     """
 
@@ -182,6 +185,8 @@ class World:
     away: Sequence[tuple[int, int]] = ()
     lost: dict[int, bool | int] = field(default_factory=dict)
     changes: list[tuple[int, int, str]] = field(default_factory=list)
+    refused: frozenset[int] = frozenset()
+    ignored: frozenset[int] = frozenset()
     red: Sequence[tuple[int, int]] = ()
     now: int = BORN
     writes: int = 0
@@ -244,6 +249,12 @@ class World:
                     phone.shown = phone.lsc or MIC_END
 
     def _change(self, phone: Phone, what: str) -> None:
+        if what == "restart":
+            self._restart(phone)
+            return
+        if what == "late-success":
+            phone.status, phone.lsc, phone.shown = "Upgrade Success", NEW_END, NEW_END
+            return
         self.changed.add(phone.name)
         match what:
             case "delete":
@@ -267,6 +278,8 @@ class World:
             return Result.LOST
         if len(self._recent) > self.throttle:
             return Result.THROTTLED
+        if number in self.refused or number in self.ignored:
+            return Result.REFUSED if number in self.refused else Result.OK
         fate = self.lost.get(number, None)
         if fate is False:
             return Result.LOST
@@ -298,11 +311,14 @@ class World:
                 phone.operation, phone.status, phone.ours = NO_OPERATION, "None", False
             case Reset():
                 phone.resets += 1
-                if phone.registered:
-                    phone.registered, phone.since = False, self.now
-                phone.capf_at = self.now + phone.capf_seconds
-                phone.back_at = phone.capf_at + phone.register_seconds
+                self._restart(phone)
         return Result.OK
+
+    def _restart(self, phone: Phone) -> None:
+        if phone.registered:
+            phone.registered, phone.since = False, self.now
+        phone.capf_at = self.now + phone.capf_seconds
+        phone.back_at = phone.capf_at + phone.register_seconds
 
     def read(self, name: str) -> Reading:
         phone = self.by_name[name]
@@ -420,8 +436,10 @@ class Run:
         )
         self._facts = Facts()
         if self.one_shot:
-            self.machine = Machine(self.plan, self.machine.state)
-        decision = self.machine.decide(facts, now)
+            decision, state = decide(self.plan, self.machine.state, facts, now)
+            self.machine = Machine(self.plan, state)
+        else:
+            decision = self.machine.decide(facts, now)
         self.decisions += 1
         self.check(decision, now)
         self._step()

@@ -113,6 +113,14 @@ def test_a_phone_that_failed_once_is_done_the_next_time(status: str, windows: in
     assert (run.world.now - BORN) // EVERY + 1 == windows
 
 
+def test_a_phone_on_its_way_back_from_one_try_is_not_away_for_the_next() -> None:
+    who = phones(1, fates=[("Upgrade Failed: Key Generation Failed/Timeout", OK)])
+    who[0].register_seconds = 90
+    run = Run(World(who), plan_of(who, ALONE))
+    run.to_the_end()
+    assert (run.rows[who[0].name].state, run.rows[who[0].name].tries) == (PhoneState.DONE, 2)
+
+
 def test_a_plan_can_say_what_follows_a_reason() -> None:
     row, _, _ = one("Upgrade Failed: Invalid LSC", limits=replace(ALONE, retry={Reason.INVALID_LSC: Retry.GIVE_UP}))
     assert row.state is PhoneState.GIVEN_UP
@@ -221,3 +229,51 @@ def test_what_a_pause_takes_back_is_done_after_it() -> None:
     assert run.counts == {"done": 6}
     assert {row.tries for row in run.rows.values()} == {1}
     assert not run.world.wrongs
+
+
+def test_a_write_that_was_answered_and_is_not_there_goes_to_a_person() -> None:
+    who = phones(1)
+    run = Run(World(who, ignored=frozenset({0})), plan_of(who, ALONE))
+    run.to_the_end()
+    row = run.rows[who[0].name]
+    assert (row.state, row.reason) == (PhoneState.TO_PERSON, Reason.WRITE_IGNORED)
+
+
+def test_a_write_that_arrives_later_than_anybody_waits_for_is_recognised() -> None:
+    who = phones(1)
+    run = Run(World(who, lost={0: 18}), plan_of(who, replace(ALONE, pace=0.1, pace_step=0.0)))
+    run.to_the_end()
+    assert run.rows[who[0].name].state is PhoneState.DONE
+    # Armed once, reset once.
+    assert run.world.writes == 2
+    assert not run.world.wrongs
+
+
+@pytest.mark.parametrize("capf", [1, 60])
+def test_a_phone_that_restarts_by_itself_while_armed_is_done_without_a_second_operation(capf: int) -> None:
+    who = phones(1)
+    who[0].capf_seconds = capf
+    # Armed after 100 s, and so slow a pace that the reset would come 100 s later.
+    run = Run(World(who, changes=[(125, 0, "restart")]), plan_of(who, replace(ALONE, pace=0.01, pace_step=0.0)))
+    run.to_the_end()
+    assert run.rows[who[0].name].state is PhoneState.DONE
+    assert run.world.arms[who[0].name] == 1
+    assert run.world.writes == (1 if capf == 1 else 2)
+
+
+@pytest.mark.parametrize("refused", [0, 1])
+def test_what_axl_refuses_goes_to_a_person(refused: int) -> None:
+    who = phones(1)
+    run = Run(World(who, refused=frozenset({refused})), plan_of(who, ALONE))
+    run.to_the_end()
+    row = run.rows[who[0].name]
+    assert (row.state, row.reason, run.world.writes) == (PhoneState.TO_PERSON, Reason.WRITE_REFUSED, refused + 1)
+
+
+def test_a_success_that_came_after_the_retry_was_decided_is_found_before_the_next_write() -> None:
+    who = phones(1, fates=[("Upgrade Failed: Phone Communication Failure", OK)])
+    world = World(who, changes=[(EVERY - 300, 0, "late-success")])
+    run = Run(world, plan_of(who, ALONE))
+    run.to_the_end()
+    row = run.rows[who[0].name]
+    assert (row.state, world.arms[row.name]) == (PhoneState.DONE, 1)

@@ -260,6 +260,9 @@ class Course:
             return
         if seen.registered:
             self.seen[row.name] = seen
+        elif row.reset_at is not None and seen.at <= row.reset_at + self._limits.phone_time:
+            # It is tried again in the same window, and is still on its way back from the last time.
+            self.seen.pop(row.name, None)
         elif seen.at >= ledger.now - self._limits.fresh:
             self.forget(row.name)
             ledger.fail(row, Reason.OFFLINE, tries=row.tries + 1)
