@@ -41,10 +41,13 @@ _FIRST: Final[Mapping[Source, float]] = {
 #: What a source needs before its first round makes sense.
 _NEEDS: Final[Mapping[Source, Source]] = {
     Source.RIS: Source.AXL,
+    Source.PLATFORM_CLI: Source.AXL,
     Source.TVS: Source.AXL,
     Source.PHONE_TLS: Source.RIS,
     Source.PHONE_PAGES: Source.RIS,
 }
+#: Sources that wait for another's first answer and do without it where there is none.
+_BY_ITSELF: Final = frozenset({Source.PLATFORM_CLI})
 #: Seconds by which the wall clock may drift from the monotonic one between two beats before it counts as a jump.
 _JUMP_SECONDS: Final = 30.0
 _GROUP: Final = "cluster"
@@ -135,10 +138,9 @@ class Jobs:
 
     def _round(self, worker: ClusterWorker, source: Source) -> None:
         fault = worker.run(source)
-        if fault is None:
-            for later, needed in _NEEDS.items():
-                if needed is source and worker.waits_for(later):
-                    self.hurry(worker.name, [later])
+        for later, needed in _NEEDS.items():
+            if needed is source and (fault is None or later in _BY_ITSELF) and worker.waits_for(later):
+                self.hurry(worker.name, [later])
 
     def hurry(self, name: str, sources: Iterable[Source]) -> None:
         """Let sources be asked now, but for those that are being asked."""

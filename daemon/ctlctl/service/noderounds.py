@@ -78,6 +78,10 @@ class NodeRounds:
 
     def platform(self) -> None:
         """Log in to the platform CLI of every node and read what it says."""
+        if not self.store.was_asked(self.name, Source.AXL):
+            # Which node is the publisher is not known yet: it alone is asked for backups. AXL's first answer comes
+            # soon, and this round right after it; where AXL has failed, the nodes are asked without it.
+            return
         rows = read_platform(
             self.settings.nodes,
             self.opener.platform_cli(),

@@ -350,6 +350,12 @@ class Store:
             cluster_id = cluster_id_of(connection, cluster)
             return () if cluster_id is None else read_nodes(connection, cluster_id)
 
+    def was_asked(self, cluster: str, source: Source) -> bool:
+        """Whether a source of a cluster was ever asked, whatever came of it."""
+        with self._database.read() as connection:
+            cluster_id = cluster_id_of(connection, cluster)
+            return cluster_id is not None and source in read_sources(connection, cluster_id)[0]
+
     def trust_view(self, cluster: str) -> TrustView:
         """Trust lists and certificates of a cluster, without its phones."""
         with self._database.read() as connection:
