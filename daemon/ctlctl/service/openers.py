@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ctlctl.cluster.access import require_identity, tls_trust
 from ctlctl.cluster.clisettings import cli_settings
@@ -14,13 +14,15 @@ from ctlctl.connectors.axl_ports import AxlObserver
 from ctlctl.connectors.certificate_api import CertificateApiClient
 from ctlctl.connectors.control_center import ControlCenterClient
 from ctlctl.connectors.errors import ConnectorFault, Place
-from ctlctl.connectors.platform_cli import PlatformCli
 from ctlctl.connectors.ports import TlsTrust
 from ctlctl.connectors.ris import RisClient
 from ctlctl.connectors.secret import Secret
 from ctlctl.inventory.words import Source
 from ctlctl.service.accounts import Account, AccountError
 from ctlctl_config.model import ClusterSettings, NodeSettings
+
+if TYPE_CHECKING:
+    from ctlctl.connectors.platform_cli import PlatformCli
 
 #: Seconds that one reading may wait for a busy cluster, all waits together.
 _PATIENCE_SECONDS: Final = 300.0
@@ -110,12 +112,15 @@ class Opener:
         password = account.password()
         return lambda node: open_certificate_api(self._name, self._cluster, node, account.username, password)
 
-    def platform_cli(self) -> Callable[[NodeSettings], PlatformCli]:
+    def platform_cli(self) -> "Callable[[NodeSettings], PlatformCli]":
         """Return what opens the platform CLI of a node; entering what it gives is one login.
 
         Raises:
             AccountError: there is no platform account, or it cannot be used.
         """
+        # Its library takes 20 MB, which a daemon without such an account need not have.
+        from ctlctl.connectors.platform_cli import PlatformCli  # noqa: PLC0415 - see above
+
         password = self._platform(Source.PLATFORM_CLI).password()
         return lambda node: PlatformCli(cli_settings(self._name, self._cluster, node, password))
 
