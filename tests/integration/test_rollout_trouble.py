@@ -1,27 +1,27 @@
 """Nights on which things go wrong: each rollout goes on, waits, halts or is refused as it is written."""
 
-import json
 import os
 import sqlite3
+import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ctlctl_capf.rollout.reasons import ABSENT, RETRY, Reason, Retry, failure_of
+from ctlctl_capf.rollout.reasons import RETRY, Reason, Retry, failure_of
 from ctlctl_lab.build import WRITER
 from ctlctl_lab.model import CALLMANAGER, INSTALL, SERVICE_CAPF, Account
-from ctlctl_lab.names import NON_SECURE
 from ctlctl_lab.run import RunningLab
 from support.rollouts import (
     AxlWatch,
     fast_lab,
     logged,
     people,
+    plan_names,
     planned,
     rolling,
     started,
@@ -51,15 +51,10 @@ FAILURES = (
 )
 
 
-def plan_names(file: Path) -> list[str]:
-    return [one["phone"]["name"] for one in json.loads(file.read_text())["phones"]]
-
-
-def some(tmp_path: Path, names: list[str]) -> tuple[str, ...]:
-    """Select phones by name."""
-    file = tmp_path / f"names-{time.monotonic_ns()}"
-    file.write_text("\n".join(names) + "\n")
-    return ("install", "lab", "--from-file", str(file))
+def assert_all_done(told: dict[str, Any], names: list[str]) -> None:
+    """Every phone of a rollout is done."""
+    assert told["words"] == f"{len(names)} phones are done"
+    assert (told["mode"], told["halt"], told["counts"]) == ("finished", None, {"done": len(names)})
 
 
 def next_window(lab: RunningLab, watched: Watched, opens: int) -> None:
@@ -130,3 +125,411 @@ def at_work(told: dict[str, Any]) -> int:
 
 def complete_by(at: int) -> str:
     return time.strftime("%Y:%m:%d:%H:%M", time.gmtime(at))
+
+
+@contextmanager
+def locked(store: Path) -> Iterator[None]:
+    """Another program writes to the store and does not end."""
+    with closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute("PRAGMA busy_timeout = 20000")
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def nightly(lab: RunningLab, hours: int = 20) -> tuple[int, int]:
+    """Let phones be touched every day for some hours, of which one has passed; return the first opening and closing."""
+    opens = int(lab.world.now()) // 60 * 60 - HOUR
+    text = lab.settings.read_text()
+    lab.settings.write_text(
+        text.replace('[{ opens = "00:00", closes = "24:00" }]', window_of(opens, opens + hours * HOUR))
+    )
+    return opens, opens + hours * HOUR
+
+
+def resumed(watched: Watched) -> None:
+    """Resume a rollout, and wait until that is obeyed."""
+    before = len(logged(watched, "rollout-resumed"))
+    assert watched.ctlctl("rollout", "resume", "1").code == 0
+    eventually(lambda: len(logged(watched, "rollout-resumed")) > before, "resumed")
+
+
+def still(watched: Watched, axl: AxlWatch, seconds: float = 1.5) -> dict[str, Any]:
+    """Nothing is written for some real seconds."""
+    before = len(axl.writes)
+    time.sleep(seconds)
+    assert axl.writes[before:] == []
+    return status(watched)
+
+
+@pytest.mark.timeout(400)
+def test_a_night_of_one_trouble_after_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AXL busy, the store locked, the publisher rebooting, CAPF down: the rollout waits or halts, and loses nobody."""
+    monkeypatch.setattr("ctlctl.service.rollouts._STORE_SECONDS", 0.2)
+    monkeypatch.setattr("ctlctl.store.store.LOCK_TIMEOUT", 0.3)
+    with fast_lab(tmp_path / "lab", phones=70, speed=40, batch_size="14", in_flight="14") as lab:
+        opens, closes = nightly(lab)
+        axl, world = AxlWatch(lab), lab.world
+        with rolling(lab) as watched:
+            sha256 = planned(watched, tmp_path / "plan.json", *SECURE)
+            names = plan_names(tmp_path / "plan.json")
+            world.faults.axl_503_writes = 6
+            started(watched, sha256)
+            # Busy: slower, and nobody is lost.
+            busy = waited(watched, 40, lambda told: told["throttled"] >= 6, "AXL was busy")
+            assert busy["pace"] <= 0.5
+            assert "rollout-throttled" in {row["event"] for row in logged(watched)}
+            # Locked: nothing is done that cannot be kept; what an operator asks for meanwhile is not forgotten.
+            waited(watched, 40, lambda told: told["counts"].get("done", 0) >= 2, "it goes on")
+            with locked(lab.settings.parent / "ctld" / "ctld.db"):
+                time.sleep(1)
+                still(watched, axl)
+            waited(watched, 60, lambda told: told["counts"].get("done", 0) >= 6, "it goes on after the lock")
+            # The publisher reboots, and with it AXL and RIS.
+            world.node_down("lab-pub")
+            waited(watched, 40, lambda told: told["hold"] == "axl-away", "AXL is away")
+            assert "no connection" in still(watched, axl)["trouble"]
+            world.node_up("lab-pub")
+            eventually(lambda: watched.ctlctl("cluster", "refresh", "lab").code == 0, "all sources answer")
+            waited(watched, 60, lambda told: told["counts"].get("done", 0) >= 14, "it goes on after the reboot")
+            # CAPF stops in the middle of a batch: too many phones give no answer, or the preflight of the next is red.
+            waited(watched, 60, lambda told: told["counts"].get("waiting", 0) >= 2, "phones on their way to CAPF")
+            world.stop_service("lab-pub", SERVICE_CAPF)
+            halted = until(watched, 90, "halted", "finished")
+            assert halted["halt"] in {"preflight", "too-many-unknown"}, halted
+            assert watched.ctlctl("rollout", "status", "1").code == 5
+            waited(
+                watched,
+                60,
+                lambda told: not told["counts"].get("armed"),
+                "operations of phones never reset are taken back",
+            )
+            arms = len(axl.of("arm"))
+            world.start_service("lab-pub", SERVICE_CAPF)
+            time.sleep(1)
+            assert len(axl.of("arm")) == arms
+            watched.refresh()
+            resumed(watched)
+            # Complete-by ends what phones have not done, and they are tried again in the next window.
+            waited(watched, 90, lambda told: not at_work(told) - told["counts"].get("overdue", 0), "the first night")
+            world.faults.clock_offset += closes + 120 - world.now()
+            waited(watched, 60, lambda told: not told["counts"].get("overdue"), "overdue phones are given back")
+            still(watched, axl, 0.5)
+            next_window(lab, watched, opens)
+            end = until(watched, 90, "finished", "halted")
+            assert_all_done(end, names)
+            assert watched.ctlctl("audit-log", "verify").code == 0
+        axl.assert_careful(names)
+        assert all(world.cluster.phones[name].lsc is not None for name in names)
+        # Each write that was made stands in the log, whatever happened to the store.
+        assert Counter(row["detail"]["phone"] for row in logged_in(lab, "rollout-arm")) >= Counter(
+            one.name for one in axl.of("arm")
+        )
+
+
+def logged_in(lab: RunningLab, event: str) -> list[dict[str, Any]]:
+    with rolling(lab) as watched:
+        return logged(watched, event)
+
+
+@pytest.mark.timeout(300)
+def test_clocks_that_jump_and_windows_that_close(tmp_path: Path) -> None:
+    with fast_lab(tmp_path / "lab", phones=40, speed=40, in_flight="12", canary_sizes="[]") as lab:
+        opens, closes = nightly(lab)
+        axl, world = AxlWatch(lab), lab.world
+        with rolling(lab) as watched:
+            started(watched, planned(watched, tmp_path / "plan.json", *SECURE))
+            names = plan_names(tmp_path / "plan.json")
+            # Back: it halts, for nobody knows how much time has passed.
+            waited(watched, 40, lambda told: told["counts"].get("waiting", 0) >= 3, "phones at work")
+            world.faults.clock_offset -= 600
+            halted = until(watched, 30, "halted")
+            assert halted["halt"] == "clock-went-back"
+            world.faults.clock_offset += 600
+            resumed(watched)
+            # Over the end of the window, in the middle of a batch: no write, and Complete-by ends what is pending.
+            waited(watched, 60, lambda told: told["counts"].get("waiting", 0) >= 3, "phones at work again")
+            world.faults.clock_offset += closes + 1 - world.now()
+            closed = waited(watched, 60, lambda told: told["hold"] == "no-window", "the window is closed")
+            assert closed["mode"] == "running"
+            written = len(axl.writes)
+            world.faults.clock_offset += 180
+            waited(watched, 60, lambda told: not at_work(told) - told["counts"].get("planned", 0), "all at rest")
+            assert len(axl.writes) == written
+            assert all(opens <= one.at < closes for one in axl.writes)
+            assert {one.finish for one in axl.of("arm")} == {complete_by(closes)}
+            next_window(lab, watched, opens)
+            end = until(watched, 90, "finished", "halted")
+            assert_all_done(end, names)
+            assert all(opens <= one.at < closes or opens + DAY <= one.at < closes + DAY for one in axl.writes)
+            axl.assert_careful(names)
+            assert watched.ctlctl("audit-log", "verify").code == 0
+
+
+def test_approvals_and_plans_that_do_not_hold(tmp_path: Path) -> None:
+    rules = {"canary_sizes": "[4]", "canary_rest_minutes": "60"}
+    with fast_lab(tmp_path / "lab", phones=40, speed=40, **rules) as lab, rolling(lab) as watched:
+        file = tmp_path / "plan.json"
+        # A selector that means nobody, or nobody that can be had.
+        done = watched.ctlctl("plan", "lsc", "install", "lab", "--name", "SEPFFFF*", "--out", str(file))
+        assert done.code in {2, 4}
+        done = watched.ctlctl("plan", "lsc", "delete", "lab", "--all", "--out", str(file))
+        assert done.code == 4, done.out
+        assert "40 without LSC" in done.out
+        assert not file.exists()
+        # Phones that are not any more what was approved: too many, and it does not start.
+        sha256 = planned(watched, file, *SECURE)
+        names, phones = plan_names(file), lab.world.cluster.phones
+        before = {name: phones[name].pkid for name in names[:4]}
+        for number, name in enumerate(before):
+            phones[name].pkid = f"00000000-0000-0000-0000-00000000000{number}"
+        watched.refresh()
+        done = watched.ctlctl("rollout", "start", sha256, "--confirm", sha256[:12])
+        assert done.code == 4
+        assert "not any more what plan" in done.err
+        for name, pkid in before.items():
+            phones[name].pkid = pkid
+        watched.refresh()
+        started(watched, sha256)
+        # One rollout a cluster.
+        second = planned(
+            watched,
+            tmp_path / "second.json",
+            "install",
+            "lab",
+            "--security-mode",
+            "Non*",
+            "--accept",
+            "null-string",
+        )
+        done = watched.ctlctl("rollout", "start", second, "--confirm", second[:12])
+        assert done.code == 4
+        assert "one at a time" in done.err
+        # An approval that gets too old while the rollout waits.
+        waited(watched, 60, lambda told: told["hold"] == "baking", "the canary is watched")
+        lab.world.faults.clock_offset += 15 * DAY
+        halted = until(watched, 30, "halted")
+        assert halted["halt"] == "approval"
+        assert "older than 14 days" in halted["words"]
+        assert watched.ctlctl("rollout", "resume", "1").code == 0
+        # It was resumed, and halted again: nobody talks an approval into holding.
+        eventually(lambda: len(logged(watched, "rollout-halted")) > 1, "halted again")
+        assert until(watched, 30, "halted")["halt"] == "approval"
+        assert watched.ctlctl("rollout", "abort", "1").code == 0
+        assert until(watched, 30, "aborted")["counts"]["done"] == 4
+        done = watched.ctlctl("rollout", "start", second, "--confirm", second[:12])
+        assert done.code == 4
+        assert "approval" in done.err
+
+
+def other_profile(lab: RunningLab, name: str) -> str:
+    """Return a security profile that fits a phone and is not its own."""
+    phone, profiles = lab.world.cluster.phones[name], lab.world.cluster.profiles.values()
+    fit = (one for one in profiles if (one.phone_type, one.protocol) == (phone.model, phone.protocol))
+    return next(one.name for one in fit if one.name != phone.profile)
+
+
+@pytest.mark.timeout(200)
+def test_phones_that_change_underneath_are_left_alone(tmp_path: Path) -> None:
+    rules = {"canary_sizes": "[]", "drift_percent": "20", "in_flight": "4", "batch_size": "200", "retries": "0"}
+    with fast_lab(tmp_path / "lab", phones=60, speed=60, **rules) as lab:
+        axl, phones = AxlWatch(lab), lab.world.cluster.phones
+        with rolling(lab) as watched:
+            sha256 = planned(watched, tmp_path / "plan.json", *SECURE)
+            names = plan_names(tmp_path / "plan.json")
+            profile, gone, operation, device = names[-4:]
+            started(watched, sha256)
+            phones[profile].profile = other_profile(lab, profile)
+            del phones[gone]
+            lab.world.order_capf(operation, INSTALL, "2030:01:01:00:00")
+            phones[device].pkid = "00000000-0000-0000-0000-000000000001"
+            end = until(watched, 90, "finished", "halted")
+            assert end["mode"] == "finished", end
+            # Who is not in AXL is not in RIS either; it depends on who is asked first.
+            gone_as = people(end)[gone]
+            assert gone_as in {("drifted", "gone"), ("given-up", "offline")}
+            assert people(end) == {
+                profile: ("drifted", "other-profile"),
+                gone: gone_as,
+                operation: ("drifted", "other-operation"),
+                device: ("drifted", "other-device"),
+            }
+            assert end["counts"]["done"] == len(names) - 4
+            axl.assert_careful(names[:-4])
+            assert phones[operation].capf.finish_time == "2030:01:01:00:00"
+            # Too many of them: it halts before it has touched the others.
+            lab.world.order_capf(operation, "No Pending Operation")
+            watched.refresh()
+            second = planned(
+                watched,
+                tmp_path / "second.json",
+                "install",
+                "lab",
+                "--security-mode",
+                "Non Secure",
+                "--accept",
+                "null-string",
+            )
+            rest = plan_names(tmp_path / "second.json")
+            assert len(rest) > 8
+            started(watched, second)
+            for name in rest:
+                phones[name].profile = other_profile(lab, name)
+            halted = until_of(watched, second, 60, "halted", "finished")
+            assert halted["halt"] in {"too-many-changed", "approval"}, halted
+            assert halted["counts"]["drifted"] > 1
+            assert not {one.name for one in axl.writes} & set(rest)
+            assert watched.ctlctl("audit-log", "verify").code == 0
+
+
+def until_of(watched: Watched, plan: str, seconds: float, *modes: str) -> dict[str, Any]:
+    end = time.monotonic() + seconds
+    while (found := status(watched, plan))["mode"] not in modes:
+        assert time.monotonic() < end, found
+        time.sleep(0.1)
+    return found
+
+
+@pytest.mark.timeout(200)
+def test_a_stale_ctl_and_lost_registrations_stop_it(tmp_path: Path) -> None:
+    rules = {
+        "canary_sizes": "[4]",
+        "canary_rest_minutes": "10",
+        "batch_size": "12",
+        "in_flight": "4",
+        "halt_unregistered_percent": "10",
+    }
+    with fast_lab(tmp_path / "lab", phones=60, speed=60, **rules) as lab:
+        axl, world = AxlWatch(lab), lab.world
+        with rolling(lab) as watched:
+            started(watched, planned(watched, tmp_path / "plan.json", *SECURE))
+            names = plan_names(tmp_path / "plan.json")
+            waited(watched, 60, lambda told: told["hold"] == "baking", "the canary is watched")
+            world.renew(CALLMANAGER)
+            watched.refresh()
+            halted = until(watched, 60, "halted", "finished")
+            assert halted["halt"] == "preflight"
+            assert "stale-ctl" in halted["words"]
+            assert still(watched, axl)["counts"]["done"] == 4
+            world.update_ctl()
+            watched.refresh()
+            resumed(watched)
+            # In the middle of a batch phones disappear that the rollout has nothing to do with.
+            waited(watched, 60, lambda told: told["counts"].get("done", 0) >= 6, "a batch")
+            lost = [name for name in world.cluster.phones if name not in names][:12]
+            for name in lost:
+                world.switch_off(name)
+            watched.ctlctl("cluster", "refresh", "lab", "--source", "ris")
+            halted = until(watched, 60, "halted", "finished")
+            assert halted["halt"] == "registered-dropped", halted
+            waited(watched, 60, lambda told: not at_work(told) - told["counts"]["planned"], "what was under way ends")
+            still(watched, axl)
+            for name in lost:
+                world.switch_on(name)
+            eventually(lambda: world.counts() == {"Registered": 60}, "all registered")
+            watched.refresh()
+            assert status(watched)["registered"] == 60
+            resumed(watched)
+            end = until(watched, 90, "finished", "halted")
+            assert_all_done(end, names)
+            axl.assert_careful(names)
+
+
+@pytest.mark.timeout(200)
+def test_an_account_for_changes_that_does_not_work_is_tried_once(tmp_path: Path) -> None:
+    with fast_lab(tmp_path / "lab", phones=16, speed=60, canary_sizes="[]", in_flight="3") as lab:
+        axl, accounts = AxlWatch(lab), lab.world.cluster.accounts
+        password = lab.settings.parent / "secrets" / "axl-writer.password"
+        right = accounts[WRITER]
+        with rolling(lab) as watched:
+            sha256 = planned(watched, tmp_path / "plan.json", *SECURE)
+            names = plan_names(tmp_path / "plan.json")
+            accounts[WRITER] = Account("another", right.roles)
+            started(watched, sha256)
+            held = waited(watched, 40, lambda told: told["hold"] == "axl-away", "AXL takes no writes")
+            time.sleep(3)
+            # Three lab minutes, and the wrong password was sent once.
+            assert len(axl.logins[WRITER]) == 1
+            assert held["mode"] == "running"
+            assert "refused" in status(watched)["trouble"]
+            password.write_text("another\n")
+            waited(watched, 40, lambda told: told["counts"].get("done", 0) >= 1, "it goes on with the new password")
+            # The account loses its right to write: nothing is written, and nothing is lost.
+            accounts[WRITER] = Account("another", accounts["ctlctl-reader"].roles)
+            waited(watched, 40, lambda told: told["hold"] == "axl-away", "AXL takes no writes")
+            done = len(axl.of("arm", "reset", "cancel"))
+            time.sleep(1.5)
+            assert len(axl.of("arm", "reset", "cancel")) == done
+            accounts[WRITER] = Account("another", right.roles)
+            waited(watched, 40, lambda told: told["hold"] != "axl-away", "AXL takes writes again")
+            # Settings without an account for changes: it waits until they have one again.
+            text = lab.settings.read_text()
+            start = text.index("[clusters.lab.writer]")
+            lab.settings.write_text(text[:start] + text[text.index("[clusters.lab.platform]") :])
+            assert watched.daemon.reload()
+            waited(watched, 40, lambda told: told["live"] and "no account for changes" in told["trouble"], "it waits")
+            still(watched, axl)
+            lab.settings.write_text(text)
+            assert watched.daemon.reload()
+            end = until(watched, 60, "finished", "halted")
+            assert_all_done(end, names)
+            axl.assert_careful(names)
+
+
+@contextmanager
+def small_disk(place: Path) -> Iterator[None]:
+    """A file system of 24 megabytes."""
+    place.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only root can mount a small file system")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def fill(ballast: Path) -> None:
+    with ballast.open("wb", buffering=0) as file:
+        for size in (65_536, 4_096, 1):
+            with suppress(OSError):
+                while True:
+                    file.write(b"x" * size)
+
+
+def test_a_disk_that_is_full_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be kept is not done; when there is room again it goes on, and its log is whole."""
+    monkeypatch.setattr("ctlctl.service.rollouts._STORE_SECONDS", 0.2)
+    with fast_lab(tmp_path / "lab", phones=24, speed=60, canary_sizes="[]", in_flight="4") as lab:
+        axl, disk = AxlWatch(lab), lab.settings.parent / "ctld"
+        with small_disk(disk), rolling(lab) as watched:
+            started(watched, planned(watched, tmp_path / "plan.json", *SECURE))
+            names = plan_names(tmp_path / "plan.json")
+            waited(watched, 40, lambda told: told["counts"].get("done", 0) >= 2, "phones are done")
+            # The log of the database may have room left from before.
+            with eventually_still(watched, axl, disk / "ballast"):
+                stopped = len(axl.writes)
+            end = until(watched, 60, "finished", "halted")
+            assert_all_done(end, names)
+            assert len(axl.writes) > stopped
+            axl.assert_careful(names)
+            assert watched.ctlctl("audit-log", "verify").code == 0
+            assert {row["detail"]["phone"] for row in logged(watched, "rollout-reset")} == set(names)
+
+
+@contextmanager
+def eventually_still(watched: Watched, axl: AxlWatch, ballast: Path) -> Iterator[None]:
+    """Fill the disk until nothing is written to the cluster any more; make room at the end."""
+    fill(ballast)
+    try:
+        quiet_since, count = time.monotonic(), len(axl.writes)
+        end = time.monotonic() + 30
+        while time.monotonic() < quiet_since + 2:
+            assert time.monotonic() < end, "it goes on without a disk"
+            time.sleep(0.1)
+            if len(axl.writes) != count:
+                quiet_since, count = time.monotonic(), len(axl.writes)
+        assert status(watched)["mode"] == "running"
+        yield
+    finally:
+        ballast.unlink()

@@ -82,6 +82,11 @@ def planned(watched: Watched, file: Path, *words: str) -> str:
     return str(done.json["sha256"])
 
 
+def plan_names(file: Path) -> list[str]:
+    """Return the phones of a plan, in their order."""
+    return [one["phone"]["name"] for one in json.loads(file.read_text())["phones"]]
+
+
 def started(watched: Watched, sha256: str) -> None:
     """Start the rollout of a plan."""
     done = watched.ctlctl("rollout", "start", sha256, "--confirm", sha256[:12])
