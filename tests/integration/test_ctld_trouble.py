@@ -17,8 +17,10 @@ from ctlctl.service.jobs import Jobs
 from ctlctl.store.store import Store
 from ctlctl_config import load_settings
 from ctlctl_lab.build import READER
-from ctlctl_lab.model import Account
+from ctlctl_lab.lockout import Logins
+from ctlctl_lab.model import Account, PlatformAccount
 from ctlctl_lab.run import RunningLab
+from ctlctl_lab.world import World
 from support.runninglab import small_lab
 from support.watching import Watched, eventually, watching
 
@@ -170,3 +172,23 @@ def test_killed_at_any_point_it_goes_on(lab: RunningLab) -> None:
         assert phones_known(watched) == 12
         assert set(watched.findings().values()) <= {"info"}
         assert settings.store.path.stat().st_mode & 0o077 == 0
+
+
+def test_a_wrong_platform_password_is_tried_once_on_one_node(lab: RunningLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    (lab.settings.parent / "secrets" / "platform.password").write_text("wrong\n")
+    refused: list[str] = []
+    check = Logins.check
+
+    def counted(logins: Logins, world: World, node: str, user: str, password: str) -> PlatformAccount | None:
+        account = check(logins, world, node, user, password)
+        if account is None:
+            refused.append(node)
+        return account
+
+    monkeypatch.setattr(Logins, "check", counted)
+    # The platform CLI and the certificate API begin at the same time, with one account; three wrong passwords lock it.
+    with watching(lab) as watched:
+        for _ in range(4):
+            watched.refresh()
+        assert refused == [lab.world.cluster.publisher.name]
+        assert watched.findings()["credentials-refused platform"] == "critical"

@@ -1,6 +1,6 @@
 """Rounds of the sources that every node answers by itself, and of phones' pages."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol, TypeVar
@@ -12,7 +12,7 @@ from ctlctl.inventory.collect_services import read_services
 from ctlctl.inventory.collect_stores import read_stores
 from ctlctl.inventory.collect_tvs import read_tvs
 from ctlctl.inventory.tvs_questions import believed_servers, certificates_in_use
-from ctlctl.inventory.words import Fault, Source
+from ctlctl.inventory.words import Source
 from ctlctl.service.openers import Opener
 from ctlctl.store.rounds import chunks
 from ctlctl.store.store import Store
@@ -66,14 +66,12 @@ class NodeRounds:
         opened = self.opener.control_center()
         rows = read_services(self.settings.nodes, opened, left_out=self._others(), now=self.now)
         told = list(self.going(rows))
-        self._mind_refusals(Source.CONTROL_CENTER, (said for _, said in told))
         self.store.record_services(self.name, self._at(), told)
 
     def certificates(self) -> None:
         """Ask the certificate API of every node."""
         rows = read_stores(self.settings.nodes, self.opener.certificate_api(), left_out=self._others())
         told = list(self.going(rows))
-        self._mind_refusals(Source.CERTIFICATE_API, (said for _, said in told))
         self.store.record_stores(self.name, self._at(), told)
 
     def platform(self) -> None:
@@ -91,7 +89,6 @@ class NodeRounds:
             trust_of=self._without_api(),
         )
         told = list(self.going(rows))
-        self._mind_refusals(Source.PLATFORM_CLI, (said for _, said in told))
         self.store.record_platform(self.name, self._at(), told)
 
     def _without_api(self) -> frozenset[str]:
@@ -129,11 +126,6 @@ class NodeRounds:
         finally:
             looks.close()
         self.store.record_pages(self.name, self._at(), {})
-
-    def _mind_refusals(self, source: Source, said: Iterable[object]) -> None:
-        """Remember that an account was refused, wherever it was."""
-        if any(isinstance(one, Fault) and one.kind == ConnectorFault.CREDENTIALS.value for one in said):
-            self.opener.was_refused(source)
 
     def _others(self) -> frozenset[str]:
         """Nodes of another product; none before AXL has told."""

@@ -1,8 +1,10 @@
 """The interfaces of a cluster, opened as its settings say, each with an account of its own memory."""
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ctlctl.cluster.access import require_identity, tls_trust
@@ -11,8 +13,6 @@ from ctlctl.cluster.nodeaccess import open_certificate_api, open_control_center
 from ctlctl.cluster.soapsettings import axl_settings, ris_settings
 from ctlctl.connectors.axl import AxlClient
 from ctlctl.connectors.axl_ports import AxlObserver
-from ctlctl.connectors.certificate_api import CertificateApiClient
-from ctlctl.connectors.control_center import ControlCenterClient
 from ctlctl.connectors.errors import ConnectorFault, Place
 from ctlctl.connectors.ports import TlsTrust
 from ctlctl.connectors.ris import RisClient
@@ -22,10 +22,14 @@ from ctlctl.service.accounts import Account, AccountError
 from ctlctl_config.model import ClusterSettings, NodeSettings
 
 if TYPE_CHECKING:
-    from ctlctl.connectors.platform_cli import PlatformCli
+    from ctlctl.connectors.certificate_api_ports import CertificateReader, CertificateSnapshot
+    from ctlctl.connectors.control_center_ports import ServiceReader, ServiceStatus
+    from ctlctl.connectors.platform_cli_ports import Console
 
 #: Seconds that one reading may wait for a busy cluster, all waits together.
 _PATIENCE_SECONDS: Final = 300.0
+#: Sources whose accounts are minded by each use of them.
+_BY_NODE: Final = frozenset({Source.CONTROL_CENTER, Source.CERTIFICATE_API, Source.PLATFORM_CLI})
 
 
 class Opener:
@@ -68,7 +72,12 @@ class Opener:
             self._accounts |= {Source.CERTIFICATE_API: account, Source.PLATFORM_CLI: account}
 
     def was_refused(self, source: Source) -> None:
-        """Remember that a source refused its account as it is now: CUCM locks accounts that keep trying."""
+        """Remember that a source refused its account: CUCM locks accounts that keep trying.
+
+        Those that ask every node mind it themselves, while they ask.
+        """
+        if source in _BY_NODE:
+            return
         account = self._accounts.get(source)
         if account is not None:
             account.was_refused()
@@ -93,26 +102,46 @@ class Opener:
         settings = ris_settings(self._name, self._cluster, password, trust, _PATIENCE_SECONDS)
         return RisClient(settings, clock=self._clock, sleep=self._wait)
 
-    def control_center(self) -> Callable[[NodeSettings], ControlCenterClient]:
+    def control_center(self) -> "Callable[[NodeSettings], ServiceReader]":
         """Return what opens Control Center of a node.
 
         Raises:
             AccountError: the account cannot be used.
         """
-        password = self._accounts[Source.CONTROL_CENTER].password()
-        return lambda node: open_control_center(self._name, self._cluster, node, password, sleep=self._wait)
+        account, axl = self._accounts[Source.CONTROL_CENTER], self._accounts[Source.AXL]
+        account.check()
 
-    def certificate_api(self) -> Callable[[NodeSettings], CertificateApiClient]:
+        def services(node: NodeSettings, names: Iterable[str]) -> "tuple[ServiceStatus, ...]":
+            # Whom AXL refuses is not tried here: it is the same user, and would be one more wrong password.
+            axl.check()
+
+            def ask(password: Secret) -> "tuple[ServiceStatus, ...]":
+                with open_control_center(self._name, self._cluster, node, password, sleep=self._wait) as client:
+                    return client.services(names)
+
+            return account.use(ask)
+
+        return lambda node: _Services(partial(services, node))
+
+    def certificate_api(self) -> "Callable[[NodeSettings], CertificateReader]":
         """Return what opens the certificate API of a node.
 
         Raises:
             AccountError: there is no platform account, or it cannot be used.
         """
         account = self._platform(Source.CERTIFICATE_API)
-        password = account.password()
-        return lambda node: open_certificate_api(self._name, self._cluster, node, account.username, password)
+        account.check()
 
-    def platform_cli(self) -> "Callable[[NodeSettings], PlatformCli]":
+        def snapshot(node: NodeSettings) -> "CertificateSnapshot":
+            def ask(password: Secret) -> "CertificateSnapshot":
+                with open_certificate_api(self._name, self._cluster, node, account.username, password) as client:
+                    return client.snapshot()
+
+            return account.use(ask)
+
+        return lambda node: _Certificates(partial(snapshot, node))
+
+    def platform_cli(self) -> "Callable[[NodeSettings], AbstractContextManager[Console]]":
         """Return what opens the platform CLI of a node; entering what it gives is one login.
 
         Raises:
@@ -121,8 +150,19 @@ class Opener:
         # Its library takes 20 MB, which a daemon without such an account need not have.
         from ctlctl.connectors.platform_cli import PlatformCli  # noqa: PLC0415 - see above
 
-        password = self._platform(Source.PLATFORM_CLI).password()
-        return lambda node: PlatformCli(cli_settings(self._name, self._cluster, node, password))
+        account = self._platform(Source.PLATFORM_CLI)
+        account.check()
+
+        @contextmanager
+        def login(node: NodeSettings) -> "Iterator[Console]":
+            with ExitStack() as session:
+
+                def enter(password: Secret) -> PlatformCli:
+                    return session.enter_context(PlatformCli(cli_settings(self._name, self._cluster, node, password)))
+
+                yield account.use(enter)
+
+        return login
 
     def writer(self, *, patience_seconds: float = _PATIENCE_SECONDS, per_second: float | None = None) -> AxlClient:
         """Open AXL for changes, with the account that is kept for them.
@@ -172,3 +212,31 @@ class Opener:
         password = account.password()
         require_identity(self._name, self._cluster)
         return password, tls_trust(self._cluster, self._cluster.axl, account.place) or TlsTrust()
+
+
+@dataclass(frozen=True, slots=True)
+class _Services:
+    """Control Center of one node; each question is a use of the account."""
+
+    ask: "Callable[[Iterable[str]], tuple[ServiceStatus, ...]]"
+
+    def services(self, names: Iterable[str] = ()) -> "tuple[ServiceStatus, ...]":
+        """Ask how services are."""
+        return self.ask(names)
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Certificates:
+    """The certificate API of one node; each question is a use of the account."""
+
+    ask: "Callable[[], CertificateSnapshot]"
+
+    def snapshot(self) -> "CertificateSnapshot":
+        """Ask for every store of the node."""
+        return self.ask()
+
+    def close(self) -> None:
+        """Nothing stays open."""
