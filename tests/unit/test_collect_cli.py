@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -334,3 +335,50 @@ class TestTrouble:
 def _rows(clis: Mapping[str, FakeCli]) -> list[PlatformRow]:
     nodes = [node(name) for name in clis]
     return list(read_platform(nodes, lambda one: clis[one.name], publisher="pub", timezone="UTC"))
+
+
+class TestWhatIsNotFine:
+    """Answers that must not pass for good ones."""
+
+    @pytest.mark.parametrize(
+        ("said", "synchronised"),
+        [
+            ("ntpd (pid 1) is running...\n\nsynchronised to local net at stratum 11\n", False),
+            ("*127.127.1.0  .LOCL.  10 l 64 64 377 0.000 0.000 0.001\nsynchronised to LOCAL at stratum 11\n", False),
+            ("ntpd is not running\n", False),
+            ("ntpd (pid 1) is running...\n\nsynchronised to NTP server (10.0.0.1) at stratum 3\n", True),
+        ],
+    )
+    def test_a_node_that_follows_its_own_clock_or_none_is_not_synchronised(
+        self, said: str, *, synchronised: bool
+    ) -> None:
+        reading = read(FakeCli({**GOOD, "utils ntp status": said}))
+        assert reading.ntp is not None
+        assert reading.ntp.synchronised is synchronised
+
+    def test_a_row_of_the_replication_table_that_is_not_understood_is_said_to_be_missing(self) -> None:
+        table = sample("replication_15")
+        last = [line for line in table.splitlines() if "Setup Completed" in line][-1]
+        reading = read(FakeCli({**GOOD, "utils dbreplication runtimestate": table.replace(last, "sub9 is away")}))
+        assert faults(reading)["utils dbreplication runtimestate"] == "protocol"
+        whole = read(FakeCli(GOOD)).replication
+        assert reading.replication is not None
+        assert whole is not None
+        assert len(reading.replication) == len(whole) - 1
+
+    def test_nodes_that_are_known_by_their_addresses_are_told_by_them(self) -> None:
+        row = "CUCM-SUB1  127.0.0.1  0.017  Y/Y/Y  0  (g_2)  (2) Setup Completed\n"
+        reading = read(FakeCli({**GOOD, "utils dbreplication runtimestate": row}))
+        assert [one.node for one in reading.replication or ()] == ["pub"]
+
+    def test_a_node_that_takes_its_time_with_everything_is_left_in_the_end(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ticks = count(step=collect_cli.NODE_SECONDS / 4)
+        monkeypatch.setattr("ctlctl.inventory.collect_cli.time.monotonic", lambda: next(ticks))
+        cli = FakeCli(GOOD)
+        reading = read(cli)
+        assert len(cli.asked) == 3
+        assert reading.services is not None
+        assert reading.replication is None
+        assert set(faults(reading).values()) == {"timeout"}

@@ -28,7 +28,9 @@ _SAID = re.compile(
     r"|(?:210 )?Number of sources = [0-9]{1,6})\s*",
     re.IGNORECASE,
 )
+_LOCAL = re.compile(r"\s*synchroni[sz]ed to local net\b.*", re.IGNORECASE)
 _FOLLOWED = "*"
+_OWN_CLOCK = "127.127."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,11 @@ class NtpPeer:
         """True for the server whose time is taken."""
         return self.mark == _FOLLOWED
 
+    @property
+    def is_own_clock(self) -> bool:
+        """True for the node's own clock, which ntpd lists as a server of its own (reference clock driver 1)."""
+        return self.name.startswith(_OWN_CLOCK) or self.reference == ".LOCL."
+
 
 @dataclass(frozen=True, slots=True)
 class NtpStatus:
@@ -73,7 +80,8 @@ class NtpStatus:
         daemon: ``ntpd`` or ``chronyd``, or None.
         running: whether it runs, or None.
         peers: the time servers.
-        synchronised: what is said; where nothing is said, whether chronyd follows a source; else None.
+        synchronised: what is said; where nothing is said, whether chronyd follows a source; else None. False for a node
+            that follows its own clock ("local net").
         server: the server it is synchronised to, or None.
         stratum: at which stratum, or None.
         clocks: (zone, date) as printed.
@@ -130,7 +138,7 @@ class _Reader:
         text = line.text
         if found := _DAEMON.fullmatch(text):
             self.daemon, self.running = found[1].lower(), found[2].lower() == "running"
-        elif _NOT_SYNC.fullmatch(text):
+        elif _NOT_SYNC.fullmatch(text) or _LOCAL.fullmatch(text):
             self.synchronised, self.server, self.stratum = False, None, None
         elif found := _SYNC.fullmatch(text):
             # Of two sentences that contradict each other the bad one counts.

@@ -77,6 +77,7 @@ class ReplicationState:
     Attributes:
         fields: (name, words) of the lines above the table, in order.
         view_from: the node whose view it is, or None.
+        servers: how many servers it says there are, or None.
         nodes: the rows.
         single_node: True when the console says there is nothing to replicate with.
         database_down: True when it says that the database does not run.
@@ -86,6 +87,7 @@ class ReplicationState:
 
     fields: tuple[tuple[str, str], ...]
     view_from: str | None
+    servers: int | None
     nodes: tuple[ReplicationNode, ...]
     single_node: bool
     database_down: bool
@@ -111,6 +113,7 @@ def parse_replication(text: str) -> ReplicationState:
     return ReplicationState(
         tuple((name, words) for name, words, _ in reader.fields),
         reader.view[0] if reader.view else None,
+        reader.view[1] if reader.view else None,
         tuple(reader.nodes),
         reader.single_node,
         reader.database_down,

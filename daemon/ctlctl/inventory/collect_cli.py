@@ -5,7 +5,8 @@ session is over ends that node's round with what was read so far.
 """
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator
+import time
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -54,6 +55,9 @@ OpenCli = Callable[[NodeSettings], AbstractContextManager["Console"]]
 #: Certificates that are shown one by one, for each of the two lists: one command each. The largest trust stores seen
 #: have about fifty a node.
 MAX_CERTIFICATES: Final = 300
+#: Seconds after which a node is asked nothing more in a round: one that takes a minute for each of a hundred commands
+#: would keep what the others said from being recorded.
+NODE_SECONDS: Final = 1200.0
 
 _STALE: Final = ("utils capf stale-lsc list", "utils capf stale-lsc view")
 # What an empty list says is not public; a sentence that begins or ends so is taken for one.
@@ -97,11 +101,12 @@ def read_platform(  # noqa: PLR0913 - whom, how, and what each node is asked for
     without = {name.lower() for name in left_out}
     asked = [node for node in nodes if node.ports.ssh and node.name.lower() not in without]
     zone = UTC if timezone == "UTC" else ZoneInfo(timezone)
+    names = {node.host: node.name for node in asked}
 
     def ask(node: NodeSettings) -> PlatformReading:
         is_publisher = publisher is not None and node.name.lower() == publisher.lower()
         with open_cli(node) as cli:
-            return _Round(cli, zone).read(lists=node.tftp, publisher=is_publisher, trusted=node.name in trust_of)
+            return _Round(cli, zone, names).read(lists=node.tftp, publisher=is_publisher, trusted=node.name in trust_of)
 
     yield from each_node(asked, ask)
 
@@ -109,9 +114,12 @@ def read_platform(  # noqa: PLR0913 - whom, how, and what each node is asked for
 class _Round:
     """One session: commands one after the other, and what went wrong with each."""
 
-    def __init__(self, cli: "Console", zone: tzinfo) -> None:
+    def __init__(self, cli: "Console", zone: tzinfo, names: Mapping[str, str]) -> None:
         self._cli = cli
         self._zone = zone
+        # Name of each node in the settings, by its address there.
+        self._names = names
+        self._end = time.monotonic() + NODE_SECONDS
         self._faults: dict[str, Fault] = {}
         self._over: str | None = None
 
@@ -134,6 +142,10 @@ class _Round:
         if self._over is not None:
             kind = self._faults[self._over].kind
             self._faults[line] = Fault(kind, f"not asked: the session ended at {self._over}")
+            return None
+        if time.monotonic() >= self._end:
+            detail = f"not asked: the node took more than {NODE_SECONDS:g} seconds for what comes before"
+            self._faults[line] = Fault(ConnectorFault.TIMEOUT.value, detail, "Check the load of that node")
             return None
         try:
             return parse(self._cli.run(command, argument))
@@ -209,7 +221,13 @@ class _Round:
         if not state.nodes and not state.single_node:
             self._fault(command, ConnectorFault.PROTOCOL, "no row of the table is understood")
             return None
-        return tuple(_replication(state))
+        if state.servers is not None and len(state.nodes) < state.servers:
+            # A node without a row is not one that replicates.
+            words = "; ".join(line.text.strip() for line in state.unread[-3:])
+            detail = f"{len(state.nodes)} of {state.servers} rows of the table are understood: {words}"
+            self._fault(command, ConnectorFault.PROTOCOL, detail)
+        # CUCM prints host names, also of nodes that AXL and the settings know by their addresses.
+        return tuple(_replication(state, self._names))
 
     def _backup(self) -> BackupReading | None:
         command = "utils disaster_recovery history backup"
@@ -247,7 +265,11 @@ def _ntp(status: NtpStatus) -> NtpReading:
     if stratum is None and followed is not None and status.synchronised:
         # A clock is one further away than the server that it follows.
         stratum = followed.stratum + 1
-    return NtpReading(status.synchronised, stratum, None if followed is None else followed.offset_ms)
+    synchronised = status.synchronised
+    if status.running is False or (followed is not None and followed.is_own_clock):
+        # Nobody sets the clock, whatever the daemon says of itself.
+        synchronised = False
+    return NtpReading(synchronised, stratum, None if followed is None else followed.offset_ms)
 
 
 def _console_list(command: str, text: str) -> ConsoleList:
@@ -264,10 +286,10 @@ def _shown_list(kind: ListKind, shown: ConsoleList) -> ShownListReading | None:
     return ShownListReading(kind, shown.md5, shown.sha1, shown.length, shown.verified)
 
 
-def _replication(state: ReplicationState) -> Iterator[ReplicationReading]:
+def _replication(state: ReplicationState, names: Mapping[str, str]) -> Iterator[ReplicationReading]:
     # Differing tables are counted for the cluster, not by node; so they are told of no node here.
     for row in state.nodes:
-        yield ReplicationReading(row.server, row.setup, row.details, None)
+        yield ReplicationReading(names.get(row.address, row.server), row.setup, row.details, None)
 
 
 def _backup(history: BackupHistory, zone: tzinfo) -> BackupReading | None:
