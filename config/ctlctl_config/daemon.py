@@ -125,6 +125,7 @@ class ScheduleSettings(Table):
         cli_seconds: what the platform CLI of every node says.
         tvs_seconds: whether TVS of every node knows the certificates in use.
         pages_seconds: pages of phones, some at a time as with their certificates.
+        enrolments_seconds: certificates of users that ctld keeps fresh; it asks CAPF only for what is due.
     """
 
     axl_seconds: int = Field(default=900, ge=1, le=86_400, description="between two readings by AXL", examples=[900])
@@ -156,6 +157,9 @@ class ScheduleSettings(Table):
     tvs_seconds: int = Field(default=3600, ge=1, le=86_400, description="between two rounds of TVS", examples=[3600])
     pages_seconds: int = Field(
         default=3600, ge=1, le=86_400, description="between two looks at pages of phones", examples=[3600]
+    )
+    enrolments_seconds: int = Field(
+        default=3600, ge=1, le=86_400, description="between two looks at certificates of users", examples=[3600]
     )
 
 

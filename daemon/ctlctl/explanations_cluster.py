@@ -338,4 +338,36 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
         "These phones go on with the certificate they had, or without one.",
         "Order the operation again for them; `utils capf stale-lsc delete all` clears the list afterwards.",
     ),
+    ClusterCode.ENROLMENT_EXPIRED: Explanation(
+        "The certificate of a user that ctld keeps fresh has ended, by its own date or with the CAPF certificate that "
+        "signed it.",
+        "CTIManager refuses the application's secure connections. A certificate that has ended proves nothing, so ctld "
+        "cannot renew it.",
+        "Have an authentication string made (`ctlctl capf profile update CLUSTER`, with `--mode string`) and enrol "
+        "anew.",
+    ),
+    ClusterCode.ENROLMENT_EXPIRING: Explanation(
+        "The certificate of a user is due and is not renewed: attempts fail, or none was made. A fault that may pass "
+        "by itself is only worth knowing before the third attempt; within 21 days of the end it is critical.",
+        "When it has ended, the application cannot connect securely, and needs a new authentication string.",
+        "`ctlctl capf enrolments CLUSTER` has the reason. The profile must order Install/Upgrade by existing "
+        "certificate; `ctlctl cluster refresh CLUSTER --source enrolments` tries what has rested.",
+    ),
+    ClusterCode.ENROLMENT_REFUSED: Explanation(
+        "The certificate of a user is due, but CAPF's own certificate ends so soon that a renewal would gain next to "
+        "nothing.",
+        "It ends as it is, and with it the application's secure connections.",
+        "Renew CAPF's certificate first; then ctld renews by itself. Or lower `capf_rest_days` in the settings.",
+    ),
+    ClusterCode.ENROLMENT_MISSING: Explanation(
+        "The settings name a certificate of a user, and its directory has none, or that of another name.",
+        "Nothing is renewed that is not there: the application has no certificate, or one that nobody watches.",
+        "Get the first one as the user that ctld runs as (`ctlctl capf enroll`), or take it out of the settings.",
+    ),
+    ClusterCode.ENROLMENT_UNKNOWN: Explanation(
+        "Whether the certificate of a user is due cannot be told: its directory cannot be read, or nothing says which "
+        "CAPF to believe.",
+        "It is not renewed, and may end unseen.",
+        "The finding has the reason; `ctlctl capf enrolments CLUSTER` shows it too.",
+    ),
 }

@@ -7,7 +7,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
@@ -25,6 +25,7 @@ from ctlctl.assess.model import (
     ListView,
     Numbers,
 )
+from ctlctl.inventory.enrolments import EnrolmentFact
 from ctlctl.inventory.values import CapfProfileFact, ClusterFacts, NodeFact, Snapshot, SourceState
 from ctlctl.inventory.words import Fault, Source
 from ctlctl.service.hub import ClusterReport
@@ -110,6 +111,7 @@ def report(
     intervals: Mapping[Source, int] = INTERVALS,
     lab: bool = False,
     said: Snapshot | None = None,
+    enrolments: Sequence[EnrolmentFact] = (),
 ) -> ClusterReport:
     """Return a report; sources that are not given have just succeeded."""
     good = {source: SourceState(source, now - 60, now - 60) for source in Source}
@@ -123,7 +125,7 @@ def report(
         sources=good if sources is None else sources,
         nodes=(NodeFact("cucm-pub", "Publisher", "CUCM Voice/Video", frozenset({"Cisco Tftp"})),),
         profiles=(CapfProfileFact("end-user", "{1}", "kim", "1", None, None, "", now),),
-        said=Snapshot(name, facts, (), {}, (), (), 0, (), (), (), ()) if said is None else said,
+        said=replace(said or Snapshot(name, facts, (), {}, (), (), 0, (), (), (), ()), enrolments=tuple(enrolments)),
         assessment=assessment,
         findings=tuple(findings),
         intervals=intervals,
@@ -136,6 +138,12 @@ def month_of(instant: int) -> str:
     return time.strftime("%Y-%m", time.gmtime(instant))
 
 
+def enrolment(name: str, not_after: int, verdict: str = "not-due", **changes: Any) -> EnrolmentFact:  # noqa: ANN401
+    """Return a user's certificate that ctld keeps fresh."""
+    fields: dict[str, Any] = {"usable_until": not_after, "last_renewal": not_after - 400 * DAY, **changes}
+    return EnrolmentFact(name, "recorder", "jtapi-1", not_after=not_after, verdict=verdict, **fields)
+
+
 def good_report(name: str, now: int) -> ClusterReport:
     """Return a cluster in mixed mode with which all is well."""
     return report(
@@ -144,6 +152,7 @@ def good_report(name: str, now: int) -> ClusterReport:
         facts=ClusterFacts("14.0.1.13900-155", "14.0", 1, lsc_columns=True),
         findings=[stored(ClusterCode.LIST_SURPLUS, FindingSeverity.INFO, "cucm-pub/ctl")],
         lists=[served_list("cucm-pub", "ctl", now), served_list("cucm-pub", "itl", now)],
+        enrolments=[enrolment("attendant", now + 300 * DAY)],
         certificates=[
             certificate("cucm-pub", "CallManager", now + 900 * DAY),
             certificate("cucm-pub", "TVS", now + 1200 * DAY),
@@ -189,6 +198,11 @@ def bad_report(name: str, now: int) -> ClusterReport:
             served_list("cucm-sub", "ctl", now, verdict="stale", missing=("CallManager of cucm-sub", "CAPF-9f3ab21c")),
             served_list("cucm-pub", "itl", now, verdict="invalid", signature_valid=False, surplus=("TVS of gone",)),
             ListView("cucm-sub", "itl", "undecided"),
+        ],
+        enrolments=[
+            enrolment("recorder", now - DAY, "due", failure="expired", words="It has ended."),
+            enrolment("dialer", now + 40 * DAY, "due", failure="refused", failures=4, words="CAPF said no."),
+            EnrolmentFact("console", "console", "1", failure="no-credential", words="There is none."),
         ],
         certificates=[
             certificate("cucm-pub", "CallManager", now + 60 * DAY, served=False),

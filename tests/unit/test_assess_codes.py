@@ -10,6 +10,7 @@ from ctlctl.assess.model import FindingSeverity as S
 from ctlctl.inventory.values import ClusterFacts, Phone, PortState, SecurityModeChange, Snapshot, SourceState
 from ctlctl.inventory.words import Fault, Source
 from support.assesscases import NODE_CASES, NODE_NEAR_MISSES, Case
+from support.enrolmentcases import ENROLMENT_CASES
 from support.lists import CAPF, PUB, STRANGER, SUB1, TVS, Row, ctl_rows, itl_rows
 from support.pki import END, START
 from support.smallsnapshot import (
@@ -218,6 +219,7 @@ CASES = {
         phones(phone(capf_status="Upgrade Failed: Invalid LSC")), S.INFO, "phone", "Upgrade Failed: Invalid LSC (1)"
     ),
     **NODE_CASES,
+    **ENROLMENT_CASES,
 }
 
 

@@ -37,9 +37,10 @@ def known_metrics() -> dict[str, tuple[str, tuple[str, ...]]]:
     telemetry.collected("hq", "axl", 1.0, "timeout")
     telemetry.axl_request("hq", "getPhone")
     telemetry.axl_throttled("hq", "getPhone")
+    telemetry.enrolment_failed("hq", "recorder", "refused")
     found: dict[str, tuple[str, tuple[str, ...]]] = {gauge.name: ("gauge", gauge.labels) for gauge in GAUGES}
     for family in registry.collect():
-        if family.name.startswith("ctld_"):
+        if family.name.startswith(("ctl_", "ctld_")):
             name = f"{family.name}_total" if family.type == "counter" else family.name
             labels = tuple(label for label in family.samples[0].labels if label != "le")
             found[name] = family.type, labels

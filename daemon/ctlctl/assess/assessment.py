@@ -7,6 +7,7 @@ from ctlctl.assess.certificates import CertificateRules
 from ctlctl.assess.certquality import report_quality
 from ctlctl.assess.clusterfindings import report_cluster
 from ctlctl.assess.draft import Findings
+from ctlctl.assess.enrolments import report_enrolments
 from ctlctl.assess.known import Known
 from ctlctl.assess.lists import ListRules
 from ctlctl.assess.model import Assessment, Policy
@@ -44,6 +45,7 @@ def assess(snapshot: Snapshot, policy: Policy, now: int) -> Assessment:
     tvs_unaware = TvsRules(snapshot, known, now, tally, findings).judge()
     report_phones(tally, policy, now, findings)
     report_capf(snapshot, known, policy, now, tally, findings)
+    report_enrolments(snapshot, policy, now, findings)
     return Assessment(
         cluster=snapshot.cluster,
         at=now,

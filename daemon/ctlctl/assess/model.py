@@ -86,6 +86,12 @@ class ClusterCode(StrEnum):
     CAPF_PENDING_STUCK = "capf-pending-stuck"
     CAPF_FAILED = "capf-failed"
     STALE_LSCS = "stale-lscs"
+    # Certificates of users that ctld keeps fresh.
+    ENROLMENT_EXPIRED = "enrolment-expired"
+    ENROLMENT_EXPIRING = "enrolment-expiring"
+    ENROLMENT_REFUSED = "enrolment-refused"
+    ENROLMENT_MISSING = "enrolment-missing"
+    ENROLMENT_UNKNOWN = "enrolment-unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,22 @@ def capf_stale_lsc(context: click.Context, settings: SettingsFile, /, output: st
     _list(context, settings, "capf-stale-lsc", output, given)
 
 
+@capf.command("enrolments")
+@click.argument("cluster", required=False, default="")
+@_filters(
+    name="What the settings call them.",
+    user="Users.",
+    state="fresh, due, failing, refused, expired, missing, unknown.",
+)
+@_paging
+@_LIST_OUTPUT
+@pass_settings_file
+@click.pass_context
+def capf_enrolments(context: click.Context, settings: SettingsFile, /, output: str, **given: Any) -> None:  # noqa: ANN401
+    """List the certificates of users that ctld keeps fresh: their ends, renewals and failures."""
+    _list(context, settings, "capf-enrolments", output, given)
+
+
 @click.group()
 def node() -> None:
     """Show nodes."""
@@ -254,7 +270,9 @@ def cluster_status(context: click.Context, settings: SettingsFile, name: str, ou
 
 @click.command("refresh")
 @click.argument("name")
-@click.option("--source", metavar="SOURCE", default="", help="Such as axl or platform-cli; else all that are asked.")
+@click.option(
+    "--source", metavar="SOURCE", default="", help="Such as axl, platform-cli or enrolments; else all that are asked."
+)
 @_TEXT_OUTPUT
 @pass_settings_file
 @click.pass_context

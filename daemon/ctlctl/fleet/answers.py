@@ -76,7 +76,19 @@ def _cluster(fleet: Fleet, name: str) -> dict[str, Any]:
 
 def _status(fleet: Fleet, words: Words, now: float) -> Answer:
     del now
-    wanted = ("name", "lab", "at", "version", "security_mode", "nodes", "sources", "findings", "numbers", "lists")
+    wanted = (
+        "name",
+        "lab",
+        "at",
+        "version",
+        "security_mode",
+        "nodes",
+        "sources",
+        "findings",
+        "numbers",
+        "lists",
+        "rollouts",
+    )
     return {"clusters": [{key: one.get(key) for key in wanted} for one in _clusters(fleet, words)]}
 
 
@@ -140,6 +152,12 @@ def _nodes(fleet: Fleet, words: Words, now: float) -> Answer:
 def _services(fleet: Fleet, words: Words, now: float) -> Answer:
     del now
     rows = (row for row in _of_clusters(fleet, words, "services") if _matches(row, words, "node", "name", "status"))
+    return _page(rows, words)
+
+
+def _enrolments(fleet: Fleet, words: Words, now: float) -> Answer:
+    del now
+    rows = (row for row in _of_clusters(fleet, words, "enrolments") if _matches(row, words, "name", "user", "state"))
     return _page(rows, words)
 
 
@@ -258,6 +276,7 @@ _QUESTIONS: Final[Mapping[str, Callable[[Fleet, Words, float], Answer]]] = {
     "capf-list": _capf,
     "capf-profile-list": _profiles,
     "capf-stale-lsc": _stale_lscs,
+    "capf-enrolments": _enrolments,
     "node-list": _nodes,
     "service-list": _services,
 }

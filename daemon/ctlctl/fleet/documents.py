@@ -7,8 +7,10 @@ seconds since 1970-01-01 UTC; null means: not known. Keys may be added, never re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from ctlctl.assess.enrolments import state_of
 from ctlctl.assess.model import CertificateView, Json, ListView, PhoneView
 from ctlctl.fleet.nodedocuments import node_documents, page_document, service_documents, stale_lsc_documents
+from ctlctl.inventory.enrolments import EnrolmentFact
 from ctlctl.inventory.values import CapfProfileFact, Phone, Snapshot, SourceState
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ def cluster_document(report: "ClusterReport") -> dict[str, Json]:
         "lists": [_list(one) for one in report.assessment.lists],
         "certificates": [_certificate(one) for one in report.assessment.certificates],
         "capf_profiles": [_profile(one) for one in report.profiles],
+        "enrolments": [_enrolment(one, report.changed_at) for one in report.said.enrolments],
+        "rollouts": [dict(one) for one in report.rollouts],
         "numbers": {
             "phones": sum(numbers.phones.values()),
             "retired": numbers.retired,
@@ -147,6 +151,26 @@ def _profile(profile: CapfProfileFact) -> dict[str, Json]:
         "status": profile.status,
         "finish_time": profile.finish_time,
         "since": profile.since,
+    }
+
+
+def _enrolment(fact: EnrolmentFact, now: int) -> dict[str, Json]:
+    return {
+        "name": fact.name,
+        "user": fact.user,
+        "instance": fact.instance,
+        "state": state_of(fact, now).value,
+        "not_after": fact.not_after,
+        "usable_until": fact.usable_until,
+        "due_at": fact.due_at,
+        "verdict": fact.verdict,
+        "why": fact.code,
+        "last_renewal": fact.last_renewal,
+        "last_attempt": fact.last_attempt,
+        "failures": fact.failures,
+        "failure": fact.failure,
+        "words": fact.words,
+        "next_attempt": fact.next_attempt,
     }
 
 

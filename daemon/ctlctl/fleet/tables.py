@@ -67,6 +67,20 @@ def _backup(row: Row, now: float) -> str:
     return ago(row["backup_at"], now)
 
 
+def _verdict(row: Row, now: float) -> str:
+    del now
+    if row["due_at"] is not None:
+        return f"due {day(row['due_at'])}"
+    return "unknown" if row["verdict"] is None else f"{row['verdict']}: {row['why']}"
+
+
+def _failure(row: Row, now: float) -> str:
+    if row["failure"] is None:
+        return "none"
+    when = "" if row["last_attempt"] is None else f" {ago(row['last_attempt'], now)}"
+    return f"{row['failure']}{when}"
+
+
 _PROFILES: Final[Sequence[Column]] = (
     _plain("cluster"),
     _plain("kind"),
@@ -150,6 +164,17 @@ COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
         Column("started", lambda row, _: minute(row["started_at"]), lambda row: row["started_at"]),
         _since("since", "so since"),
         _plain("source"),
+    ),
+    "capf-enrolments": (
+        _plain("cluster"),
+        _plain("name"),
+        _plain("user"),
+        Column("instance", lambda row, _: row["instance"] or "-", lambda row: row["instance"]),
+        _plain("state"),
+        _ends("not_after"),
+        _since("last_renewal", "renewed"),
+        Column("verdict", _verdict, lambda row: row["verdict"]),
+        Column("failure", _failure, lambda row: row["failure"]),
     ),
     "capf-stale-lsc": (
         _plain("cluster"),

@@ -7,6 +7,7 @@ Instants are whole seconds since 1970-01-01 UTC. None always means: not known. W
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ctlctl.inventory.enrolments import EnrolmentFact
 from ctlctl.inventory.nodevalues import (
     BackupFact,
     NodeState,
@@ -317,6 +318,7 @@ class Snapshot:
         tvs_answers: what every TVS says about certificates in use.
         pools: device pools.
         security_profiles: phone security profiles.
+        enrolments: certificates of users that ctld keeps fresh, as their directories were looked at last.
     """
 
     cluster: str
@@ -341,3 +343,4 @@ class Snapshot:
     tvs_answers: tuple[TvsAnswer, ...] = ()
     pools: tuple[PoolFact, ...] = ()
     security_profiles: tuple[ProfileFact, ...] = ()
+    enrolments: tuple[EnrolmentFact, ...] = ()

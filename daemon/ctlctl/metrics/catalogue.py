@@ -11,6 +11,7 @@ _LIST: Final = ("cluster", "node", "type")
 _CERTIFICATE: Final = ("cluster", "node", "unit", "store")
 _SOURCE: Final = ("cluster", "source")
 _NODE: Final = ("cluster", "node")
+_ENROLMENT: Final = ("cluster", "enrolment")
 
 CLUSTER_INFO: Final = Gauge(
     "ctl_cluster_info", "1 for each cluster that is watched.", ("cluster", "version", "lab"), Doubles.GREATEST
@@ -61,6 +62,22 @@ LIST_HELD: Final = Gauge(
 )
 CAPF: Final = Gauge(
     "ctl_capf_operations", "Phones and CAPF profiles by status of their operation.", ("cluster", "kind", "status")
+)
+
+ENROLMENT_NOT_AFTER: Final = Gauge(
+    "ctl_enrolment_not_after_timestamp_seconds",
+    "Until when a user's certificate can be used: to its own end or that of who signed it, whichever is earlier.",
+    _ENROLMENT,
+    Doubles.LEAST,
+)
+ENROLMENT_RENEWED: Final = Gauge(
+    "ctl_enrolment_last_renewal_timestamp_seconds",
+    "When a user's certificate in use came.",
+    _ENROLMENT,
+    Doubles.LEAST,
+)
+ENROLMENT_STATE: Final = Gauge(
+    "ctl_enrolment_state", "1 for how it stands with a user's certificate, 0 for the others.", (*_ENROLMENT, "state")
 )
 
 NOT_AFTER: Final = Gauge(
@@ -174,6 +191,9 @@ GAUGES: Final = (
     NOT_TAKEN,
     LIST_HELD,
     CAPF,
+    ENROLMENT_NOT_AFTER,
+    ENROLMENT_RENEWED,
+    ENROLMENT_STATE,
     NOT_AFTER,
     CERTIFICATE_INFO,
     SERVED_MATCHES,

@@ -11,6 +11,7 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from ctlctl.assess.enrolments import EnrolmentStanding, end_of, state_of
 from ctlctl.assess.model import CertificateView, ClusterCode, CredentialState, FindingSeverity, ListView
 from ctlctl.assess.phonelists import Held
 from ctlctl.inventory.values import SourceState
@@ -79,6 +80,7 @@ class FleetCollector(Collector):
             _nodes(sheet, report)
             _lists(sheet, report)
             _sources(sheet, report)
+            _enrolments(sheet, report)
         return sheet.families(names.GAUGES)
 
 
@@ -263,6 +265,19 @@ def _sources(sheet: Sheet, report: ClusterReport) -> None:
             sheet.put(names.COLLECT_FAULT, 1, report.name, source.value, state.fault.kind)
         if source in report.intervals:
             sheet.put(names.COLLECT_INTERVAL, report.intervals[source], report.name, source.value)
+
+
+def _enrolments(sheet: Sheet, report: ClusterReport) -> None:
+    for fact in report.said.enrolments:
+        place = (report.name, fact.name)
+        end = end_of(fact)
+        if end is not None:
+            sheet.put(names.ENROLMENT_NOT_AFTER, end, *place)
+        if fact.last_renewal is not None:
+            sheet.put(names.ENROLMENT_RENEWED, fact.last_renewal, *place)
+        now = state_of(fact, report.assessment.at)
+        for state in EnrolmentStanding:
+            sheet.put(names.ENROLMENT_STATE, int(state is now), *place, state.value)
 
 
 def _succeeded(report: ClusterReport, source: Source) -> bool:

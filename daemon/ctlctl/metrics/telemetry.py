@@ -51,7 +51,13 @@ class Telemetry:
         self._store = Counter("ctld_store_errors", "Trouble with the store.", ("kind",), registry=registry)
         for kind in STORE_ERROR_KINDS:
             self._store.labels(kind)
-        self._by_cluster = (self._errors, self._durations, self._requests, self._throttled)
+        self._enrolments = Counter(
+            "ctl_enrolment_failures",
+            "Attempts to renew a user's certificate that failed.",
+            ("cluster", "enrolment", "reason"),
+            registry=registry,
+        )
+        self._by_cluster = (self._errors, self._durations, self._requests, self._throttled, self._enrolments)
         ProcessCollector(registry=registry)
 
     def collected(self, cluster: str, source: str, seconds: float, fault: str | None) -> None:
@@ -67,6 +73,10 @@ class Telemetry:
     def axl_throttled(self, cluster: str, op: str) -> None:
         """Count a request that AXL refused because it was busy."""
         self._throttled.labels(cleaned(cluster), cleaned(op)).inc()
+
+    def enrolment_failed(self, cluster: str, enrolment: str, reason: str) -> None:
+        """Count an attempt to renew a user's certificate that failed."""
+        self._enrolments.labels(cleaned(cluster), cleaned(enrolment), cleaned(reason)).inc()
 
     def reloaded(self, *, ok: bool, at: float) -> None:
         """Say how reading the settings went; the instant stays that of the last success."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any, Final
@@ -16,10 +17,11 @@ from prometheus_client import CollectorRegistry
 from ctlctl import __version__
 from ctlctl.fleet.answers import AnswerError, NoSuchError, answer
 from ctlctl.fleet.files import SnapshotError, SnapshotFiles
-from ctlctl.inventory.words import Source
+from ctlctl.inventory.words import Fault, Source
 from ctlctl.metrics.collector import FleetCollector
 from ctlctl.metrics.telemetry import Telemetry
 from ctlctl.service.acting import Acting
+from ctlctl.service.enrolkeeping import ENROLMENTS
 from ctlctl.service.history import audit_answer, list_history, phone_history
 from ctlctl.service.hub import Hub
 from ctlctl.service.jobs import Jobs
@@ -307,19 +309,28 @@ class Daemon:
         chosen = words.get("source", "")
         try:
             asked = intervals_of(worker.settings)
-            sources = [Source(chosen)] if chosen else [source for source in Source if source in asked]
+            sources: list[Source] = [source for source in Source if source in asked]
+            if chosen:
+                sources = [] if chosen == ENROLMENTS else [Source(chosen)]
         except ValueError:
-            raise AnswerError(f"{chosen!r} is no source; there are: {', '.join(Source)}") from None
+            raise AnswerError(f"{chosen!r} is no source; there are: {', '.join((*Source, ENROLMENTS))}") from None
         if not set(sources) <= asked.keys():
             raise AnswerError(f"the settings of {name} do not let {chosen} be asked; they let: {', '.join(asked)}")
+        if chosen == ENROLMENTS and not worker.enrolments.has_any:
+            raise AnswerError(f"the settings of {name} have no [[clusters.{name}.enrolments]]")
         deadline = time.monotonic() + _REFRESH_SECONDS
+        todo: list[tuple[str, Callable[[], Fault | None]]] = [
+            (source.value, partial(worker.run, source)) for source in sources
+        ]
+        if chosen in {"", ENROLMENTS} and worker.enrolments.has_any:
+            todo.append((ENROLMENTS, worker.run_enrolments))
         rounds = []
-        for source in sources:
+        for source_name, run in todo:
             if time.monotonic() > deadline:
                 break
-            fault = worker.run(source)
+            fault = run()
             said = None if fault is None else {"kind": fault.kind, "detail": fault.detail, "advice": fault.advice}
-            rounds.append({"source": source.value, "fault": said})
+            rounds.append({"source": source_name, "fault": said})
         return {"schema": "ctlctl.refresh/1", "at": int(self._now()), "cluster": name, "rounds": rounds}
 
 

@@ -125,6 +125,13 @@ class EnrolmentRound:
         )
         try:
             stored = _credential(folder, enrolment)
+            # Whoever is to be believed: when it ends is known.
+            state = replace(
+                state,
+                device=stored.about.identity.name,
+                not_after=stored.certificate.not_after,
+                last_renewal=stored.about.enrolled_at,
+            )
             anchors = self._anchors(enrolment, folder, stored, now)
         except EnrollError as error:
             return _Case(folder, history, replace(state, failure=error.fault, words=str(error)))
@@ -141,13 +148,10 @@ class EnrolmentRound:
         end = stored.certificate.not_after
         state = replace(
             state,
-            device=stored.about.identity.name,
-            not_after=end,
             usable_until=decision.end,
             due_at=decision.until,
             verdict=decision.verdict.value,
             code=decision.code.value,
-            last_renewal=stored.about.enrolled_at,
             next_attempt=history.retry_at or decision.until,
         )
         if now >= end:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from types import MappingProxyType
 
-from ctlctl.assess.model import Assessment, Policy
+from ctlctl.assess.model import Assessment, Json, Policy
 from ctlctl.inventory.values import CapfProfileFact, ClusterFacts, NodeFact, Snapshot, SourceState
 from ctlctl.inventory.words import Source
 from ctlctl.store.values import StoredFinding
@@ -27,6 +27,7 @@ class ClusterReport:
         findings: those that are open, worst first.
         intervals: seconds between two rounds, by source.
         changed_at: instant of the assessment, seconds since 1970.
+        rollouts: in short, those that had not ended then.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ClusterReport:
     findings: tuple[StoredFinding, ...]
     intervals: Mapping[Source, int]
     changed_at: int
+    rollouts: tuple[Mapping[str, Json], ...] = ()
 
 
 def make_report(

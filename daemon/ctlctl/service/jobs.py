@@ -16,6 +16,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from ctlctl.inventory.words import Source
+from ctlctl.service.enrolkeeping import ENROLMENTS
 from ctlctl.service.policy import intervals_of
 from ctlctl.service.worker import ClusterWorker
 
@@ -38,6 +39,10 @@ _FIRST: Final[Mapping[Source, float]] = {
     Source.TVS: 2.0,
     Source.PHONE_PAGES: 3.0,
 }
+#: Seconds after the start at which certificates of users are renewed first: the cluster's lists say whom to believe.
+_FIRST_ENROLMENTS: Final = 10.0
+#: What tells which CAPF is to be believed.
+_ANCHORS: Final = frozenset({Source.AXL, Source.TRUST_LISTS})
 #: What a source needs before its first round makes sense.
 _NEEDS: Final[Mapping[Source, Source]] = {
     Source.RIS: Source.AXL,
@@ -77,7 +82,7 @@ class Jobs:
         self._clocks = (time.time(), time.monotonic())
         self._workers: dict[str, ClusterWorker] = {}
         self._idle = Condition()
-        self._busy: list[tuple[str, Source]] = []
+        self._busy: list[tuple[str, str]] = []
         self._scheduler.add_job(
             self._pulse, IntervalTrigger(seconds=beat_seconds), executor=_PULSE, id=_PULSE, next_run_time=_soon(0)
         )
@@ -115,17 +120,27 @@ class Jobs:
                 name=f"{worker.name} {source.value}",
                 next_run_time=_soon(_FIRST[source]),
             )
+        if worker.enrolments.has_any:
+            seconds = worker.settings.schedule.enrolments_seconds
+            self._scheduler.add_job(
+                self._run,
+                IntervalTrigger(seconds=seconds, jitter=max(1, int(seconds * _JITTER)) if seconds > 10 else None),
+                args=(worker, ENROLMENTS),
+                id=_job_id(worker.name, ENROLMENTS),
+                name=f"{worker.name} {ENROLMENTS}",
+                next_run_time=_soon(min(seconds, _FIRST_ENROLMENTS)),
+            )
 
     def remove(self, name: str) -> None:
         """Take a cluster out of the schedule; a round under way ends by itself."""
         self._workers.pop(name, None)
-        for source in Source:
+        for source in (*Source, ENROLMENTS):
             try:
                 self._scheduler.remove_job(_job_id(name, source))
             except JobLookupError:
                 continue
 
-    def _run(self, worker: ClusterWorker, source: Source) -> None:
+    def _run(self, worker: ClusterWorker, source: str) -> None:
         key = (worker.name, source)
         with self._idle:
             self._busy.append(key)
@@ -136,13 +151,18 @@ class Jobs:
                 self._busy.remove(key)
                 self._idle.notify_all()
 
-    def _round(self, worker: ClusterWorker, source: Source) -> None:
+    def _round(self, worker: ClusterWorker, source: str) -> None:
+        if not isinstance(source, Source):
+            worker.run_enrolments()
+            return
         fault = worker.run(source)
+        if fault is None and source in _ANCHORS and worker.enrolments.waits:
+            self.hurry(worker.name, [ENROLMENTS])
         for later, needed in _NEEDS.items():
             if needed is source and (fault is None or later in _BY_ITSELF) and worker.waits_for(later):
                 self.hurry(worker.name, [later])
 
-    def hurry(self, name: str, sources: Iterable[Source]) -> None:
+    def hurry(self, name: str, sources: Iterable[str]) -> None:
         """Let sources be asked now, but for those that are being asked."""
         for source in sources:
             with self._idle:
@@ -161,7 +181,7 @@ class Jobs:
         if abs(drift) > _JUMP_SECONDS:
             _LOG.warning("clock-jumped", seconds=round(drift))
             for name in list(self._workers):
-                self.hurry(name, Source)
+                self.hurry(name, (*Source, ENROLMENTS))
         self._beat()
 
 
@@ -169,5 +189,5 @@ def _soon(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-def _job_id(name: str, source: Source) -> str:
-    return f"{_GROUP}:{name}:{source.value}"
+def _job_id(name: str, source: str) -> str:
+    return f"{_GROUP}:{name}:{source}"

@@ -1,16 +1,16 @@
 """One cluster's rounds: ask a source, record what it said or why it did not, assess, publish."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event, Lock
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 import structlog
 
 from ctlctl.assess.assessment import assess
-from ctlctl.assess.model import PhoneView
+from ctlctl.assess.model import Json, PhoneView
 from ctlctl.connectors.errors import ConnectorError, ConnectorFault
 from ctlctl.connectors.ports import printable
 from ctlctl.inventory.collect_axl import read_cluster, read_phones
@@ -19,6 +19,7 @@ from ctlctl.inventory.collect_ris import read_registrations
 from ctlctl.inventory.collect_tls import read_phone_certificates, read_ports
 from ctlctl.inventory.values import Snapshot
 from ctlctl.inventory.words import Fault, Source
+from ctlctl.service.enrolkeeping import EnrolmentKeeper
 from ctlctl.service.freeing import give_memory_back
 from ctlctl.service.hub import ClusterReport, Hub, make_report
 from ctlctl.service.noderounds import NodeRounds
@@ -37,6 +38,8 @@ _FIRST_ROUND_SECONDS: Final = 120.0
 _PHONE_BATCH: Final = 200
 
 Now = Callable[[], float]
+#: Documents of rollouts, in short.
+Rollouts: TypeAlias = Sequence[Mapping[str, Json]]
 _T = TypeVar("_T")
 
 
@@ -54,6 +57,9 @@ class Meter(Protocol):
 
     def axl_throttled(self, cluster: str, op: str) -> None:
         """Count a request that AXL refused because it was busy."""
+
+    def enrolment_failed(self, cluster: str, enrolment: str, reason: str) -> None:
+        """Count an attempt to renew a user's certificate that failed."""
 
 
 class Publisher(Protocol):
@@ -96,6 +102,7 @@ class Tools:
         now: the clock, seconds since 1970.
         stopping: set when the daemon ends.
         rate: seconds of the clock that pass in a real one; another than 1 only in a simulation.
+        rollouts: tells in short of the rollouts of a cluster that have not ended.
         assessing: held while a cluster is judged: each snapshot of 40,000 phones takes 40 MB.
     """
 
@@ -106,6 +113,7 @@ class Tools:
     now: Now
     stopping: Event
     rate: float = 1.0
+    rollouts: Callable[[str], Rollouts] = lambda _: ()
     assessing: Lock = field(default_factory=Lock)
 
 
@@ -122,6 +130,9 @@ class ClusterWorker:
         self._turns = {source: Lock() for source in Source}
         self._begun = time.monotonic()
         self._log = _LOG.bind(cluster=name)
+        self.enrolments = EnrolmentKeeper(
+            name, settings, tools.store, self.opener, tools.meter, now=tools.now, stopping=tools.stopping.is_set
+        )
         nodes = NodeRounds(name, settings, self.opener, tools.store, tools.now, self._stoppable)
         self._rounds: dict[Source, Callable[[], None]] = {
             Source.AXL: self._axl,
@@ -159,6 +170,17 @@ class ClusterWorker:
         if not self._tools.stopping.is_set():
             self.assess()
         give_memory_back()
+        return fault
+
+    def run_enrolments(self) -> Fault | None:
+        """Renew the certificates of users whose turn it is, and assess what came of it.
+
+        Returns:
+            Why one of them is not as it should be, or None.
+        """
+        fault = self.enrolments.run()
+        if not self._tools.stopping.is_set():
+            self.assess()
         return fault
 
     def _round(self, source: Source) -> Fault | None:
@@ -267,6 +289,8 @@ class ClusterWorker:
                 snapshot = self._tools.store.snapshot(self.name)
                 if self._is_too_early(snapshot):
                     return
+                snapshot = replace(snapshot, enrolments=self.enrolments.facts())
+                rollouts = tuple(self._tools.rollouts(self.name))
                 at = self._at()
                 assessment = assess(snapshot, self._policy, at)
                 changes = self._tools.store.update_findings(self.name, at, assessment.findings)
@@ -289,6 +313,7 @@ class ClusterWorker:
                         summary=finding.summary,
                     )
             report = make_report(snapshot, assessment, stored, self._policy, intervals_of(self.settings))
+            report = replace(report, rollouts=rollouts)
             try:
                 self._tools.publisher.write(snapshot, report, assessment.phones)
             except OSError as error:
