@@ -3,15 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from ctlctl.inventory.nodenames import NodeNames, folded
 from ctlctl.inventory.values import Snapshot
 from ctlctl.inventory.words import Source
 
 _T = TypeVar("_T")
-
-
-def folded(node: str) -> str:
-    """Return a node's name as it is compared."""
-    return node.casefold().rstrip(".")
 
 
 class Answers:
@@ -22,11 +18,12 @@ class Answers:
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
+        self._names = NodeNames(one.node for one in snapshot.node_states)
         self._states = {(one.source, folded(one.node)): one for one in snapshot.node_states}
 
     def at(self, source: Source, node: str, since: int) -> int:
         """Return when a node last answered a source; ``since`` where that is not kept, which is surely not too late."""
-        state = self._states.get((source, folded(node)))
+        state = self._states.get((source, self._names.key(node)))
         return since if state is None or state.at is None else max(state.at, since)
 
     def newest(self, facts: Iterable[_T], when: Callable[[_T], int]) -> _T:
@@ -35,7 +32,7 @@ class Answers:
 
     def is_well(self, source: Source, node: str) -> bool:
         """Tell whether a node answered a source when it was last asked."""
-        state = self._states.get((source, folded(node)))
+        state = self._states.get((source, self._names.key(node)))
         return state is not None and state.at is not None and state.fault is None
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from ctlctl.assess.installed import Choice, Disagreement, choose
 from ctlctl.assess.seen import CAPF, ITL_RECOVERY, Seen, all_facts
+from ctlctl.inventory.nodenames import NodeNames, folded
 from ctlctl.inventory.values import NodeFact, SeenCertificate, Snapshot
 from ctlctl.inventory.words import Source
 from ctlctl_trust import Certificate, CertificateError, read_certificate
@@ -67,10 +68,6 @@ def same_certificate(one: Certificate, other: Certificate) -> bool:
     return (one.issuer, one.serial, one.list_key) == (other.issuer, other.serial, other.list_key)
 
 
-def _folded(node: str) -> str:
-    return node.casefold().rstrip(".")
-
-
 class Known:
     """What is known of a cluster's certificates and nodes.
 
@@ -115,12 +112,7 @@ class Known:
         ]
 
     def _key(self, node: str) -> str:
-        """Return what stands for a node, whichever way a source spells it: short, in full, capitalised."""
-        folded = _folded(node)
-        if folded in self._by_name:
-            return folded
-        alike = self._by_short_name.get(folded.partition(".")[0], [])
-        return alike[0] if len(alike) == 1 else folded
+        return self._names.key(node)
 
     def display(self, node: str) -> str:
         """Return a node's name as listProcessNode has it, or as it is given where that does not have it."""
@@ -161,21 +153,16 @@ class Known:
         return tuple(node for node in self._snapshot.nodes if node.role != _IM_AND_PRESENCE)
 
     def node(self, name: str) -> NodeFact | None:
-        """Return a node by its name, however it is capitalised."""
-        return self._by_name.get(_folded(name))
+        """Return a node by its name, whichever way that is spelled: short, in full, capitalised."""
+        return self._by_name.get(self._key(name))
 
     @cached_property
     def _by_name(self) -> dict[str, NodeFact]:
-        return {_folded(node.name): node for node in self._snapshot.nodes}
+        return {folded(node.name): node for node in self._snapshot.nodes}
 
     @cached_property
-    def _by_short_name(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name in self._by_name:
-            short = name.partition(".")[0]
-            if not short.isdecimal():
-                found.setdefault(short, []).append(name)
-        return found
+    def _names(self) -> NodeNames:
+        return NodeNames(self._by_name)
 
     @cached_property
     def publisher(self) -> NodeFact | None:
@@ -192,7 +179,7 @@ class Known:
         if found is not None:
             return found.installed
         # Of nodes that listProcessNode does not have, one source may have the short name, another the full one.
-        short = _folded(node).partition(".")[0]
+        short = folded(node).partition(".")[0]
         if short.isdecimal():
             return None
         others = [

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ctlctl.assess.answers import folded, silent_nodes
+from ctlctl.assess.answers import silent_nodes
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
 from ctlctl.assess.words import ago, listed, span
+from ctlctl.inventory.nodenames import folded
 from ctlctl.inventory.nodevalues import NodeState
 from ctlctl.inventory.values import Snapshot
 from ctlctl.inventory.words import Fault, Source

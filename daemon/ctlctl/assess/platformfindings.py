@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Final
 
-from ctlctl.assess.answers import Answers, folded, silent_nodes
+from ctlctl.assess.answers import Answers, silent_nodes
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.known import Known, epoch
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
@@ -59,7 +59,7 @@ class PlatformRules:
         self._now = now
         self._findings = findings
         self._answers = Answers(snapshot)
-        self._silent = silent_nodes(snapshot)
+        self._silent = {known.display(node) for node in silent_nodes(snapshot)}
         self._numbers = PlatformNumbers()
 
     def judge(self) -> PlatformNumbers:
@@ -83,7 +83,7 @@ class PlatformRules:
             worst = min(facts, key=_goodness)
             self._numbers.replication[node] = _number(worst)
             # Of a node that is off the others cannot tell more; that it is off is told as such.
-            off = folded(node) in self._silent and _number(worst) in {0, -1}
+            off = node in self._silent and _number(worst) in {0, -1}
             if _goodness(worst) < len(_GOODNESS) - 1 and not off:
                 self._broken(node, worst)
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ctlctl.assess.answers import Answers, folded
+from ctlctl.assess.answers import Answers
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.known import SERVICE_CALLMANAGER, SERVICE_CAPF, SERVICE_TFTP, SERVICE_TVS, Known
 from ctlctl.assess.model import ClusterCode, FindingSeverity
 from ctlctl.assess.words import ago, span
+from ctlctl.inventory.nodenames import folded
 from ctlctl.inventory.nodevalues import ServiceFact
 from ctlctl.inventory.values import Snapshot
 from ctlctl.inventory.words import Source

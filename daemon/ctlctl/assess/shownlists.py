@@ -3,11 +3,12 @@
 from hashlib import md5, sha1
 from typing import Final
 
-from ctlctl.assess.answers import Answers, folded
+from ctlctl.assess.answers import Answers
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.known import Known
 from ctlctl.assess.model import ClusterCode, FindingSeverity
 from ctlctl.assess.words import ago, span
+from ctlctl.inventory.nodenames import folded
 from ctlctl.inventory.nodevalues import ShownList
 from ctlctl.inventory.values import ServedList, Snapshot
 from ctlctl.inventory.words import Source

@@ -11,6 +11,7 @@ from ctlctl.inventory.collect_pages import read_pages
 from ctlctl.inventory.collect_services import read_services
 from ctlctl.inventory.collect_stores import read_stores
 from ctlctl.inventory.collect_tvs import read_tvs
+from ctlctl.inventory.nodenames import NodeNames
 from ctlctl.inventory.tvs_questions import believed_servers, certificates_in_use
 from ctlctl.inventory.words import Source
 from ctlctl.service.openers import Opener
@@ -128,19 +129,24 @@ class NodeRounds:
         self.store.record_pages(self.name, self._at(), {})
 
     def _others(self) -> frozenset[str]:
-        """Nodes of another product; none before AXL has told."""
-        return frozenset(node.name.lower() for node in self.store.nodes(self.name) if node.role == _OTHER_PRODUCT)
+        """Nodes of another product, as the settings call them, folded; none before AXL has told."""
+        return frozenset(
+            self._names().key(node.name) for node in self.store.nodes(self.name) if node.role == _OTHER_PRODUCT
+        )
 
     def _publisher(self) -> str | None:
-        """Name of the publisher; None before AXL has told."""
+        """Name of the publisher, likewise; None before AXL has told."""
         return next(
             (
-                node.name
+                self._names().key(node.name)
                 for node in self.store.nodes(self.name)
                 if node.usage == _PUBLISHER and node.role != _OTHER_PRODUCT
             ),
             None,
         )
+
+    def _names(self) -> NodeNames:
+        return NodeNames(node.name for node in self.settings.nodes)
 
     def _at(self) -> int:
         return int(self.now())
