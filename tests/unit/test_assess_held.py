@@ -1,10 +1,12 @@
 """Lists as nodes and phones have them, and what TVS knows: proof beside what times only hint at."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import md5
 
 import pytest
 
+from ctlctl.assess.installed import SETTLES_SECONDS
 from ctlctl.assess.known import Known
 from ctlctl.assess.model import ClusterCode, FindingSeverity
 from ctlctl.assess.phonelists import Held, PhoneLists
@@ -187,6 +189,15 @@ def test_a_certificate_that_was_first_seen_when_tvs_was_asked_counts() -> None:
     for first, is_told in ((ASKED, True), (ASKED + 1, False)):
         own = replace(stored("sub2", "CallManager", fresh), first_seen=first, last_seen=NOW)
         assert (of(replace(base, stores=(own,)), ClusterCode.TVS_UNAWARE) != {}) is is_told
+
+
+def test_a_certificate_that_was_made_just_before_tvs_was_asked_is_on_its_way() -> None:
+    # Certificate Change Notification takes minutes to bring a renewed one to the other nodes.
+    for age, is_told in ((SETTLES_SECONDS - 1, False), (SETTLES_SECONDS, True)):
+        fresh = SUB2.but(serial=0x77, not_before=datetime.fromtimestamp(ASKED - age, UTC))
+        own = replace(stored("sub2", "CallManager", fresh), first_seen=ASKED - 60, last_seen=NOW)
+        snapshot = replace(tvs_answers(unknown_to("sub1", fresh)), stores=(own,))
+        assert (of(snapshot, ClusterCode.TVS_UNAWARE) != {}) is is_told
 
 
 def test_a_tvs_that_is_not_activated_is_not_judged() -> None:

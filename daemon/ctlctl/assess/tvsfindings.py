@@ -5,7 +5,8 @@ from typing import Final
 
 from ctlctl.assess.answers import Answers
 from ctlctl.assess.draft import Findings
-from ctlctl.assess.known import SERVICE_TVS, Known
+from ctlctl.assess.installed import SETTLES_SECONDS
+from ctlctl.assess.known import SERVICE_TVS, Known, epoch
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json
 from ctlctl.assess.numbers import Tally
 from ctlctl.assess.seen import CALLMANAGER, CALLMANAGER_ECDSA, CAPF, TOMCAT, TVS
@@ -41,7 +42,6 @@ class TvsRules:
                 continue
             found = unaware.setdefault(self._known.display(answer.node), {})
             held = in_use.get(answer.sha256)
-            # What was asked about before it was in use was nobody's yet.
             if held is not None and not answer.known and held[1] <= self._asked_at(answer):
                 found[answer.sha256] = answer
         for node, lacking in unaware.items():
@@ -96,10 +96,14 @@ class TvsRules:
 
 
 def _in_use(known: Known) -> dict[str, tuple[list[str], int]]:
-    """Return names and first sight of each certificate in use that phones meet, by its fingerprint."""
+    """Return names of each certificate in use that phones meet, and from when on TVS must know it, by its fingerprint.
+
+    What was asked about before it was in use was nobody's yet, and one that has just been made is on its way.
+    """
     found: dict[str, tuple[list[str], int]] = {}
     for node, unit, one in known.in_use():
         if unit in _MET:
-            names, first = found.get(one.sha256, ([], known.first_seen(one.certificate)))
-            found[one.sha256] = [*names, f"{unit} of {node}"], first
+            settled = epoch(one.certificate.not_before) + SETTLES_SECONDS
+            names, since = found.get(one.sha256, ([], max(known.first_seen(one.certificate), settled)))
+            found[one.sha256] = [*names, f"{unit} of {node}"], since
     return found
