@@ -309,6 +309,9 @@ def test_which_phones_to_ask_about(store: Store) -> None:
     assert list(store.phones_to_look_at(HQ, 1000, 10)) == wanted
     assert list(store.phones_to_look_at(HQ, 1000, 2)) == wanted[:2]
     assert list(store.phones_to_look_at(HQ, 45, 10)) == wanted[:2]
+    # A look of years ahead is of a clock that was wrong: that phone must not be left alone for years.
+    store.record_probes(HQ, 55, {phone_name(0): probe(400_000_000, 0)}, complete=True)
+    assert list(store.phones_to_look_at(HQ, 1000, 10)) == wanted
     record_phones(store, 60, phone(0), phone(5))
     assert store.phone_names(HQ) == [phone_name(0), phone_name(5)]
     assert list(store.phones_to_look_at(HQ, 1000, 10)) == [wanted[2]]

@@ -108,7 +108,9 @@ def is_turn(decision: Decision, end: datetime, history: History, now: datetime) 
         history: what came of attempts before.
         now: this instant.
     """
-    rested = history.retry_at is None or now >= history.retry_at
+    retry_at = history.retry_at
+    # One that lies further ahead than any wait was written while the clock was wrong.
+    rested = retry_at is None or not now < retry_at <= now + LONGEST_WAIT
     return decision.verdict is Verdict.DUE and now < end and rested
 
 

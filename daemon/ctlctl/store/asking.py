@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, func, or_, select
 
 from ctlctl.store.schema import CLUSTER, PHONE
 
 #: A phone that was never looked at comes first.
 _NEVER: Final = 0
+#: Seconds: twice the longest rest that settings allow.
+_NO_REST: Final = 2 * 864_000
 
 
 def read_names(connection: Connection, cluster: str) -> list[str] | None:
@@ -29,7 +31,7 @@ def read_to_look_at(
         connection: to the store.
         cluster_id: whose phones.
         looks: where it stands when each was looked at: `PHONE_LOOK` or `PHONE_PAGE`.
-        before: those looked at later are left alone.
+        before: those looked at later are left alone, but for those that a clock far ahead has dated.
         limit: how many at most.
     """
     looked = func.coalesce(looks.c.looked_at, _NEVER)
@@ -41,7 +43,7 @@ def read_to_look_at(
             PHONE.c.retired_at.is_(None),
             PHONE.c.r_httpd.is_(True),
             PHONE.c.r_address.is_not(None),
-            looked <= before,
+            or_(looked <= before, looked > before + _NO_REST),
         )
         .order_by(looked, PHONE.c.name)
         .limit(limit)
