@@ -234,18 +234,21 @@ def logged_in(lab: RunningLab, event: str) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(300)
 def test_clocks_that_jump_and_windows_that_close(tmp_path: Path) -> None:
-    with fast_lab(tmp_path / "lab", phones=40, speed=40, in_flight="12", canary_sizes="[]") as lab:
+    rules = {"in_flight": "12", "canary_sizes": "[]", "halt_unknown_percent": "100"}
+    with fast_lab(tmp_path / "lab", phones=40, speed=40, **rules) as lab:
         opens, closes = nightly(lab)
         axl, world = AxlWatch(lab), lab.world
         with rolling(lab) as watched:
-            started(watched, planned(watched, tmp_path / "plan.json", *SECURE))
+            sha256 = planned(watched, tmp_path / "plan.json", *SECURE)
+            # Later than the approval by more than the clock is going to be put back: one of the future does not hold.
+            world.faults.clock_offset += 1200
+            started(watched, sha256)
             names = plan_names(tmp_path / "plan.json")
             # Back: it halts, for nobody knows how much time has passed.
             waited(watched, 40, lambda told: told["counts"].get("waiting", 0) >= 3, "phones at work")
             world.faults.clock_offset -= 600
             halted = until(watched, 30, "halted")
             assert halted["halt"] == "clock-went-back"
-            world.faults.clock_offset += 600
             resumed(watched)
             # Over the end of the window, in the middle of a batch: no write, and Complete-by ends what is pending.
             waited(watched, 60, lambda told: told["counts"].get("waiting", 0) >= 3, "phones at work again")
@@ -260,7 +263,12 @@ def test_clocks_that_jump_and_windows_that_close(tmp_path: Path) -> None:
             assert {one.finish for one in axl.of("arm")} == {complete_by(closes)}
             next_window(lab, watched, opens)
             end = until(watched, 90, "finished", "halted")
-            assert_all_done(end, names)
+            # Of phones that were on their way back it is not proven that they came back in time: a person is told.
+            left = people(end)
+            assert set(left.values()) <= {("to-person", "not-registered-again")}
+            assert len(left) <= 4
+            assert (end["mode"], end["counts"]["done"]) == ("finished", len(names) - len(left))
+            assert all(world.cluster.phones[name].lsc is not None for name in names)
             assert all(opens <= one.at < closes or opens + DAY <= one.at < closes + DAY for one in axl.writes)
             axl.assert_careful(names)
             assert watched.ctlctl("audit-log", "verify").code == 0

@@ -268,7 +268,7 @@ class RolloutWorld:
         now, rollout = int(self._now()), self._settings.rollout
         holding = [one for one in self._approvals if not is_expired(one.at, rollout.approval_days, now)]
         if len({one.uid for one in holding}) < (2 if rollout.second_approver else 1):
-            return f"the approval is older than {rollout.approval_days} days"
+            return f"the approval is older than {rollout.approval_days} days, or of the future: a clock was changed"
         waiting = self._waiting()
         plan = self._sealed.plan
         left = replace(plan, phones=tuple(one for one in plan.phones if one.phone.name in waiting))
