@@ -28,6 +28,7 @@ from ctlctl.assess.model import (
 from ctlctl.inventory.enrolments import EnrolmentFact
 from ctlctl.inventory.values import CapfProfileFact, ClusterFacts, NodeFact, Snapshot, SourceState
 from ctlctl.inventory.words import Fault, Source
+from ctlctl.metrics.rollouts import RolloutCollector
 from ctlctl.service.hub import ClusterReport
 from ctlctl.store.values import StoredFinding
 from support.programs import require_program
@@ -36,7 +37,7 @@ from support.vectors import ROOT
 
 PROMETHEUS = ROOT / "config" / "prometheus"
 RULES = PROMETHEUS / "ctlctl.rules.yml"
-DASHBOARDS = (ROOT / "config" / "grafana" / "fleet.json", ROOT / "config" / "grafana" / "cluster.json")
+DASHBOARDS = tuple(ROOT / "config" / "grafana" / f"{name}.json" for name in ("fleet", "cluster", "rollout"))
 ALERTMANAGER = ROOT / "config" / "alertmanager" / "alertmanager.example.yml"
 #: Debian package of Prometheus' programs.
 PACKAGE = "prometheus"
@@ -190,6 +191,9 @@ def bad_report(name: str, now: int) -> ClusterReport:
             stored(ClusterCode.CLOCK_UNSYNCHRONISED, FindingSeverity.WARNING, "cucm-sub"),
             stored(ClusterCode.REPLICATION_BROKEN, FindingSeverity.WARNING, "cucm-sub"),
             stored(ClusterCode.PHONE_LIST_OLD, FindingSeverity.WARNING, "ctl", 412),
+            stored(ClusterCode.ENROLMENT_EXPIRED, FindingSeverity.CRITICAL, "recorder"),
+            stored(ClusterCode.ENROLMENT_EXPIRING, FindingSeverity.WARNING, "dialer", 4),
+            stored(ClusterCode.ENROLMENT_MISSING, FindingSeverity.WARNING, "console"),
             stored(ClusterCode.TVS_UNAWARE, FindingSeverity.CRITICAL, "cucm-sub", 2),
             stored(ClusterCode.LSC_EXPIRED, FindingSeverity.CRITICAL, "", 7, closed=now - 5),
         ],
@@ -252,6 +256,57 @@ def made_fleet(now: int) -> dict[str, ClusterReport]:
     """Return a cluster of each sort."""
     made = bad_report("hq", now), good_report("branch", now), silent_report("far", now)
     return {one.name: one for one in made}
+
+
+def rollout(cluster: str, plan: str, now: int, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+    """Return the document of a rollout that goes well unless said otherwise."""
+    return {
+        "number": 1,
+        "plan": plan,
+        "cluster": cluster,
+        "started_at": now - 7200,
+        "ended_at": None,
+        "mode": "running",
+        "mode_since": now - 7200,
+        "halt": None,
+        "words": "",
+        "window_closes": now + 3 * 3600,
+        "counts": {"planned": 300, "waiting": 12, "done": 88},
+        "phones": 400,
+        "failures": {},
+        "pace": 2.5,
+        "live": True,
+        "hold": "full",
+        "deadline": now + 5 * DAY,
+        "finish": now + 2 * 3600,
+        "behind": False,
+        **changes,
+    }
+
+
+def made_rollouts(now: int) -> list[dict[str, Any]]:
+    """Return a rollout of each sort."""
+    halted = {"planned": 350, "done": 40, "to-person": 8, "retry-next-window": 2}
+    stuck = {"planned": 390, "done": 10}
+    return [
+        rollout("branch", "1f2e3d", now),
+        rollout(
+            *("hq", "27e654", now),
+            mode="halted",
+            halt="failures",
+            words="8 failures in batch 3",
+            hold="stopped",
+            counts=halted,
+            failures={"invalid-lsc": 8, "offline": 2},
+        ),
+        rollout("far", "9a9b9c", now, counts=stuck, hold="preflight", behind=True, finish=None),
+    ]
+
+
+def rollout_collector(now: int) -> RolloutCollector:
+    """Return what Prometheus is told of them."""
+    results = {("hq", "done"): 440, ("hq", "to-person"): 8, ("branch", "done"): 88}
+    return RolloutCollector(lambda: made_rollouts(now), lambda: results, lambda: now)
 
 
 def dashboard_queries(dashboard: Mapping[str, Any]) -> list[tuple[str, str]]:

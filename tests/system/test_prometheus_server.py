@@ -22,6 +22,7 @@ from support.prometheus import (
     dashboard_queries,
     exposed,
     made_fleet,
+    rollout_collector,
     rules_without_waiting,
     running_prometheus,
 )
@@ -52,6 +53,9 @@ EXPECTED: dict[str, set[str]] = {
         "CTLTVSUnaware",
         "CTLInventoryStale",
         "CTLSourceFailing",
+        "CTLEnrolmentExpired",
+        "CTLEnrolmentNotRenewed",
+        "CTLRolloutHalted",
     },
     "branch": set(),
     "far": {
@@ -60,6 +64,8 @@ EXPECTED: dict[str, set[str]] = {
         "CTLSecurityModeUnknown",
         "CTLSourceFailing",
         "CTLTrustListUnknown",
+        "CTLRolloutBehindDeadline",
+        "CTLRolloutStuck",
     },
 }
 
@@ -90,6 +96,7 @@ def scraping(folder: Path) -> Iterator[Prometheus]:
     telemetry.reloaded(ok=True, at=time.time())
     registry.register(Rounds(telemetry))
     registry.register(FleetCollector(lambda: fleet))
+    registry.register(rollout_collector(int(time.time())))
     rules = rules_without_waiting(folder / "rules.yml")
     with exposed(registry) as target, running_prometheus(folder, rules, target) as started:
         yield started

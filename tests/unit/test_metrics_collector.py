@@ -146,6 +146,9 @@ def test_only_open_findings_count() -> None:
         ("hq", "replication-broken", "warning"): 1,
         ("hq", "phone-list-old", "warning"): 1,
         ("hq", "tvs-unaware", "critical"): 1,
+        ("hq", "enrolment-expired", "critical"): 1,
+        ("hq", "enrolment-expiring", "warning"): 1,
+        ("hq", "enrolment-missing", "warning"): 1,
     }
     assert values(found, "ctl_findings_concerned", code="phones-unregistered") == {
         ("hq", "phones-unregistered", "warning"): 900

@@ -9,8 +9,9 @@ from prometheus_client import CollectorRegistry
 
 from ctlctl.assess.model import ClusterCode
 from ctlctl.metrics.catalogue import GAUGES
+from ctlctl.metrics.rollouts import ROLLOUT_GAUGES
 from ctlctl.metrics.telemetry import Telemetry
-from support.prometheus import DASHBOARDS, PROMETHEUS, RULES, dashboard_queries
+from support.prometheus import DASHBOARDS, PROMETHEUS, RULES, dashboard_queries, rollout_collector
 from support.vectors import ROOT
 
 RUNBOOK = ROOT / "docs" / "runbook.md"
@@ -39,7 +40,12 @@ def known_metrics() -> dict[str, tuple[str, tuple[str, ...]]]:
     telemetry.axl_throttled("hq", "getPhone")
     telemetry.enrolment_failed("hq", "recorder", "refused")
     found: dict[str, tuple[str, tuple[str, ...]]] = {gauge.name: ("gauge", gauge.labels) for gauge in GAUGES}
+    for gauge in ROLLOUT_GAUGES:
+        found[gauge.name] = "gauge", gauge.labels
+    registry.register(rollout_collector(1))
     for family in registry.collect():
+        if family.name in found:
+            continue
         if family.name.startswith(("ctl_", "ctld_")):
             name = f"{family.name}_total" if family.type == "counter" else family.name
             labels = tuple(label for label in family.samples[0].labels if label != "le")

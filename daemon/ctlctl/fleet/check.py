@@ -30,6 +30,11 @@ def nagios_lines(answer: Mapping[str, Any], *, live: bool) -> tuple[int, list[st
         for one in cluster["findings"]
         if one["severity"] in _CODES
     ]
+    found += [
+        (_CRITICAL, f"{cluster['name']}: rollout {one['plan']} halted", f"{one['halt']}: {one['words']}")
+        for cluster in answer["clusters"]
+        for one in _halted(cluster)
+    ]
     codes = {code for code, _, _ in found}
     if not live or not answer["clusters"]:
         codes.add(_UNKNOWN)
@@ -40,6 +45,10 @@ def nagios_lines(answer: Mapping[str, Any], *, live: bool) -> tuple[int, list[st
     lines = [f"{_WORDS[code]} - {printable(shown).replace('|', '/')} | {_figures(answer)}"]
     lines += [f"{_WORDS[one]}: {printable(f'{short}: {summary}').replace('|', '/')}" for one, short, summary in found]
     return code, lines
+
+
+def _halted(cluster: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in cluster.get("rollouts") or () if one["mode"] == "halted"]
 
 
 def _nothing(answer: Mapping[str, Any], *, live: bool) -> str:
@@ -57,6 +66,7 @@ def _figures(answer: Mapping[str, Any]) -> str:
     phones = sum(cluster["numbers"]["phones"] for cluster in answer["clusters"])
     counts = dict.fromkeys(_CODES, 0)
     for cluster in answer["clusters"]:
+        counts["critical"] += len(_halted(cluster))
         for one in cluster["findings"]:
             if one["severity"] in counts:
                 counts[one["severity"]] += 1

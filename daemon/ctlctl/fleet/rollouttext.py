@@ -45,6 +45,40 @@ def rollout_line(rollout: Rollout, now: float) -> str:
     return f"{where} · {done:,} of {plural(phones, 'phone')} done · began {since} ago"
 
 
+def brief_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str]:
+    """Give the lines of `ctlctl status` about a rollout that has not ended.
+
+    Args:
+        rollout: in short, as the cluster's document has it.
+        now: the instant.
+        colour: whether colours repeat what words say.
+    """
+    plan, mode = rollout["plan"], str(rollout["mode"])
+    said = f"{rollout['done']:,} of {plural(rollout['phones'], 'phone')} done"
+    said += f", {rollout['in_flight']:,} in flight" if rollout["in_flight"] else ""
+    said += f", {rollout['failed']:,} failed" if rollout["failed"] else ""
+    if not rollout["live"]:
+        said += " · nobody carries it out"
+    elif mode == "running" and rollout["finish"] is not None:
+        said += f" · finish ≈ {minute(rollout['finish'])}"
+    said += " · BEHIND its deadline" if rollout["behind"] else ""
+    if mode != "halted":
+        yield from _folded("  rollout    ", f"{plan} {mode} · {said}")
+        return
+    since = span(max(0, now - rollout["mode_since"]))
+    label = paint("CRITICAL ", "red", on=colour)
+    yield f"  {label}  {paint('rollout', 'bold', on=colour)} {plan} halted  (since {since})"
+    yield from _folded(" " * 13, f"{rollout['halt']}: {printable(str(rollout['words']))} · {said}")
+    yield f"           → ctlctl rollout status {plan}"
+
+
+def _folded(head: str, text: str) -> Iterator[str]:
+    rest = " " * 13
+    yield from textwrap.wrap(
+        text, _WIDTH, initial_indent=head, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
+    )
+
+
 def rollout_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str]:
     """Give the lines of `ctlctl rollout status`.
 

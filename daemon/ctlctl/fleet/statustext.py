@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ctlctl.fleet.rollouttext import brief_lines
 from ctlctl.fleet.words import ago, day, left, minute, plural, span
 from ctlctl.terminal import paint, printable
 
@@ -42,6 +43,7 @@ def status_lines(answer: Mapping[str, Any], *, colour: bool, everything: bool = 
         for finding in cluster["findings"]:
             if finding["severity"] in counts:
                 counts[finding["severity"]] += 1
+        counts["critical"] += sum(one["mode"] == "halted" for one in cluster.get("rollouts") or ())
         unreachable += _away(cluster) is not None
     words = [plural(len(clusters), "cluster")]
     words += [
@@ -59,6 +61,7 @@ def status_lines(answer: Mapping[str, Any], *, colour: bool, everything: bool = 
 def _worst(cluster: Mapping[str, Any]) -> tuple[int, str]:
     order = {severity: number for number, severity in enumerate(_SHOWN)}
     found = [order[one["severity"]] for one in cluster["findings"] if one["severity"] in order]
+    found += [0 for one in cluster.get("rollouts") or () if one["mode"] == "halted"]
     return min(found, default=9), cluster["name"]
 
 
@@ -90,10 +93,13 @@ def _cluster(cluster: Mapping[str, Any], now: float, *, colour: bool, everything
     yield f"  phones     {_credentials(cluster['numbers']['credentials'])}"
     yield f"  registered {_registered(cluster['numbers']['registrations'])}"
     yield f"  lists      {_lists(cluster['lists'])}"
+    for rollout in cluster.get("rollouts") or ():
+        yield from brief_lines(rollout, now, colour=colour)
     shown = [one for one in cluster["findings"] if everything or one["severity"] in _SHOWN]
     for finding in shown:
         yield from _finding(finding, now, colour=colour)
-    if not shown and away is None:
+    halted = any(one["mode"] == "halted" for one in cluster.get("rollouts") or ())
+    if not shown and away is None and not halted:
         yield "  ok         nothing critical, nothing to warn of, nothing unknown"
 
 

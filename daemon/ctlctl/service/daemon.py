@@ -19,6 +19,7 @@ from ctlctl.fleet.answers import AnswerError, NoSuchError, answer
 from ctlctl.fleet.files import SnapshotError, SnapshotFiles
 from ctlctl.inventory.words import Fault, Source
 from ctlctl.metrics.collector import FleetCollector
+from ctlctl.metrics.rollouts import RolloutCollector
 from ctlctl.metrics.telemetry import Telemetry
 from ctlctl.service.acting import Acting
 from ctlctl.service.enrolkeeping import ENROLMENTS
@@ -26,6 +27,7 @@ from ctlctl.service.history import audit_answer, list_history, phone_history
 from ctlctl.service.hub import Hub
 from ctlctl.service.jobs import Jobs
 from ctlctl.service.policy import intervals_of
+from ctlctl.service.rolloutfacts import RolloutFacts
 from ctlctl.service.rollouts import TICK_SECONDS, Rollouts
 from ctlctl.service.sdnotify import Notifier, watchdog_seconds
 from ctlctl.service.server import ApiServer, Peer, QuestionError
@@ -125,6 +127,10 @@ class Daemon:
         self._closing.callback(self._store.close)
         self._files = SnapshotFiles(settings.api.snapshot)
         self._files.prepare(_group_number(settings.api.group))
+        self._rollouts = Rollouts(
+            self._store, self.hub, self._files, self._now, self._stopping, tick_seconds=self._tick_seconds
+        )
+        self._facts = facts = RolloutFacts(self._rollouts, self._store, self.telemetry)
         self._tools = Tools(
             self._store,
             self.hub,
@@ -133,13 +139,12 @@ class Daemon:
             self._now,
             self._stopping,
             self._rate,
+            facts.brief,
         )
         self.registry.register(FleetCollector(lambda: self.hub.reports))
+        self.registry.register(RolloutCollector(facts.documents, facts.results, self._now))
         self.telemetry.reloaded(ok=True, at=self._now())
         self._acting = Acting(self._store, self._now)
-        self._rollouts = Rollouts(
-            self._store, self.hub, self._files, self._now, self._stopping, tick_seconds=self._tick_seconds
-        )
         self._server = ApiServer(settings.api.socket, settings.api.group, self._answer)
         self._server.start()
         self._closing.callback(self._server.stop)
@@ -281,13 +286,21 @@ class Daemon:
                 return list_history(self._store, words, self._now())
             if ask == "phone-history":
                 return phone_history(self._store, words, self._now())
-            return answer(self._files, ask, words, self._now())
+            return self._with_rollouts(answer(self._files, ask, words, self._now()))
         except NoSuchError as error:
             raise QuestionError("none", str(error)) from None
         except AnswerError as error:
             raise QuestionError("usage", str(error)) from None
         except (SnapshotError, StoreError) as error:
             raise QuestionError("undecided", str(error)) from None
+
+    def _with_rollouts(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Tell how rollouts go now, and not how they went when their clusters were judged last."""
+        for document in (*told.get("clusters", ()), told.get("cluster")):
+            # Others name the cluster and no more.
+            if isinstance(document, dict):
+                document["rollouts"] = [dict(one) for one in self._facts.brief(str(document["name"]))]
+        return told
 
     def _act(self, ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
         worker = self._worker(words.get("cluster", ""))

@@ -28,7 +28,7 @@ from ctlctl.service.worker import ClusterWorker
 from ctlctl.store.rolloutstore import Approval, BusyClusterError, StoredPlan, StoredRollout
 from ctlctl.store.store import Store, StoreError
 from ctlctl_capf.rollout.facts import Command, Wish
-from ctlctl_capf.rollout.rows import PhoneState, begin
+from ctlctl_capf.rollout.rows import PhoneRow, PhoneState, begin
 from ctlctl_config.model import ClusterSettings
 from ctlctl_config.rollout import RolloutSettings
 
@@ -418,6 +418,11 @@ class Rollouts:
         for one in reversed(self._store.acts.rollouts()):
             found[one.cluster] = self._document(one, whole=False)
         return list(found.values())
+
+    def rows(self, number: int) -> tuple[PhoneRow, ...]:
+        """Return every phone's row of a rollout as it is now."""
+        running = self._running.get(number)
+        return self._store.acts.rows(number) if running is None else running.run.rows()
 
     def _evidence(self, words: Mapping[str, str]) -> dict[str, Any]:
         rollout = self._find(words)
