@@ -83,3 +83,32 @@ def resolve(target: FetchTarget, kind: socket.SocketKind) -> tuple[Address, ...]
         for family, _, _, _, sockaddr in found
     ]
     return tuple(dict.fromkeys(addresses))
+
+
+def connect(addresses: tuple[Address, ...], deadline: Deadline) -> socket.socket:
+    """Connect to the first of some addresses that takes it.
+
+    Args:
+        addresses: At least one, in order of preference.
+        deadline: By when.
+
+    Returns:
+        The socket; whoever gets it closes it.
+
+    Raises:
+        OSError: None does: what the last one said. A TimeoutError where the deadline passed.
+    """
+    for left in range(len(addresses), 0, -1):
+        address = addresses[-left]
+        sock = socket.socket(address.family, socket.SOCK_STREAM)
+        try:
+            # An equal share for each address that is left, so a dead one does not use up the time of the next.
+            sock.settimeout(deadline.share(left))
+            sock.connect(address.sockaddr)
+        except BaseException as error:
+            sock.close()
+            if left == 1 or not isinstance(error, OSError):
+                raise
+        else:
+            return sock
+    raise AssertionError("a look-up gives at least one address")

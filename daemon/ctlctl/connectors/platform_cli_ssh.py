@@ -15,7 +15,7 @@ from typing import Final
 import paramiko
 
 from ctlctl.connectors.errors import ConnectorFault, Place
-from ctlctl.connectors.network import Deadline, reason_of, resolve
+from ctlctl.connectors.network import Deadline, connect, reason_of, resolve
 from ctlctl.connectors.platform_cli_meter import LOGIN_BYTES, MeteredSocket
 from ctlctl.connectors.platform_cli_ports import CliSettings, PlatformCliError
 from ctlctl.connectors.ports import FetchError, FetchTarget, TargetError
@@ -288,20 +288,13 @@ def _connect(host: str, port: int, place: Place, deadline: Deadline) -> socket.s
         raise PlatformCliError(ConnectorFault.INVALID, str(error), place=place) from None
     except FetchError as error:
         raise PlatformCliError(ConnectorFault.UNRESOLVED, error.detail, place=place) from None
-    reason = "no address"
-    for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
-        sock = socket.socket(address.family, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(deadline.share(left))
-            sock.connect(address.sockaddr)
-        except OSError as error:
-            sock.close()
-            if isinstance(error, TimeoutError) and left == 1:
-                raise PlatformCliError(ConnectorFault.TIMEOUT, "no connection in time", place=place) from None
-            reason = reason_of(error)
-        else:
-            return sock
-    raise PlatformCliError(ConnectorFault.UNREACHABLE, f"no connection ({reason})", place=place)
+    try:
+        return connect(addresses, deadline)
+    except TimeoutError:
+        raise PlatformCliError(ConnectorFault.TIMEOUT, "no connection in time", place=place) from None
+    except OSError as error:
+        detail = f"no connection ({reason_of(error)})"
+        raise PlatformCliError(ConnectorFault.UNREACHABLE, detail, place=place) from None
 
 
 def _host_key(transport: paramiko.Transport, place: Place) -> HostKey:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from ctlctl.connectors.errors import Place
-from ctlctl.connectors.network import Address, Deadline, SocketAddress
+from ctlctl.connectors.network import Address, Deadline, SocketAddress, connect
 from ctlctl.connectors.tls_presented import (
     Look,
     Presented,
@@ -103,7 +103,7 @@ def _look(target: ProbeTarget, seconds: float) -> Presented | TlsProbeError:
     try:
         addresses = _resolve(target.host, target.port)
         deadline = Deadline(seconds)
-        with _connect(addresses, deadline) as sock:
+        with connect(addresses, deadline) as sock:
             look.connected = True
             with wrap(sock) as tls:
                 try:
@@ -118,22 +118,6 @@ def _look(target: ProbeTarget, seconds: float) -> Presented | TlsProbeError:
                 return result
     except OSError as error:
         return look.ended(error)
-
-
-def _connect(addresses: tuple[Address, ...], deadline: Deadline) -> socket.socket:
-    for index, address in enumerate(addresses, 1):
-        sock = socket.socket(address.family, socket.SOCK_STREAM)
-        try:
-            # An equal share for each address that is left, so a dead one does not use up the time of the next.
-            sock.settimeout(deadline.share(len(addresses) - index + 1))
-            sock.connect(address.sockaddr)
-        except OSError:
-            sock.close()
-            if index == len(addresses):
-                raise
-        else:
-            return sock
-    raise socket.gaierror("the name stands for no address")
 
 
 def _literal(host: str, port: int) -> tuple[Address, ...]:

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Final, NoReturn
 
 from ctlctl.connectors.errors import ConnectorFault, Place
-from ctlctl.connectors.network import Address, Deadline, reason_of, resolve
+from ctlctl.connectors.network import Deadline, connect, reason_of, resolve
 from ctlctl.connectors.ports import FetchError, FetchTarget, TargetError, join_endpoint
 from ctlctl.connectors.tvs_ports import TrustVerifier, TvsAnswer, TvsError, TvsSettings
 from ctlctl_trust.certificate import CertificateError, read_certificate
@@ -138,7 +138,7 @@ class TvsClient:
         try:
             addresses = resolve(self._target, socket.SOCK_STREAM)
             deadline = Deadline(seconds)
-            with self._connect(addresses, deadline) as sock, self._handshake(sock, deadline) as tls:
+            with connect(addresses, deadline) as sock, self._handshake(sock, deadline) as tls:
                 presented = self._identify(tls)
                 answer = self._said(self._exchange(tls, machine, data, deadline), presented, tls)
                 _say_goodbye(tls)
@@ -153,22 +153,6 @@ class TvsClient:
             self._fail(ConnectorFault.TLS, f"{self._endpoint}: {_words(error)}", _HOW_TO_SPEAK)
         except OSError as error:
             self._fail(ConnectorFault.UNREACHABLE, f"{self._endpoint}: {reason_of(error)}", _CHECK_SERVICE)
-
-    def _connect(self, addresses: tuple[Address, ...], deadline: Deadline) -> socket.socket:
-        for left in range(len(addresses), 0, -1):
-            address = addresses[-left]
-            sock = socket.socket(address.family, socket.SOCK_STREAM)
-            try:
-                # An equal share for each address that is left, so a dead one does not use up the time of the next.
-                sock.settimeout(deadline.share(left))
-                sock.connect(address.sockaddr)
-            except BaseException as error:
-                sock.close()
-                if left == 1 or not isinstance(error, OSError):
-                    raise
-            else:
-                return sock
-        raise AssertionError("a look-up gives at least one address")
 
     def _handshake(self, sock: socket.socket, deadline: Deadline) -> ssl.SSLSocket:
         tls = self._context.wrap_socket(sock, do_handshake_on_connect=False, suppress_ragged_eofs=False)
