@@ -1,6 +1,7 @@
 """What metrics, status, check and the snapshot tell of a rollout: while it has halted, and once it has ended."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,8 @@ def test_a_halted_rollout_is_critical_everywhere_until_it_is_aborted(tmp_path: P
             watched.refresh()
             document = SnapshotFiles(load_settings(watched.settings).api.snapshot).cluster("lab")
             assert document is not None
-            assert [(one["plan"], one["mode"]) for one in document["rollouts"]] == [(plan, "halted")]
+            told: Any = document["rollouts"]
+            assert [(one["plan"], one["mode"]) for one in told] == [(plan, "halted")]
 
             assert watched.ctlctl("rollout", "abort", "1", "--reason", "no MIC CA").code == 0
             until(watched, 60, "aborted")
