@@ -16,6 +16,7 @@ from ctlctl.fleet.client import AskError, ask_daemon
 from ctlctl.service.daemon import Daemon
 from ctlctl.service.server import ServerError
 from ctlctl.service.web import WebError
+from ctlctl.store.store import StoreError
 from ctlctl_config import load_settings
 from support.command import ctlctl
 from support.watching import Watched, eventually, watched_lab
@@ -291,8 +292,12 @@ class TestLife:
             watched.refresh()
             assert watched.ctlctl("status", "lab").code == 0
 
-    def test_two_daemons_do_not_share_a_socket_or_a_port(self, watched: Watched) -> None:
+    def test_two_daemons_do_not_share_a_store_a_socket_or_a_port(self, watched: Watched) -> None:
         settings = load_settings(watched.settings)
+        with pytest.raises(StoreError, match="Another ctld uses it"):
+            Daemon(watched.settings, settings).start()
+        store = settings.store.model_copy(update={"path": watched.settings.with_name("other.db")})
+        settings = settings.model_copy(update={"store": store})
         with pytest.raises(ServerError, match="another ctld listens there"):
             Daemon(watched.settings, settings).start()
         other = settings.model_copy(

@@ -16,6 +16,7 @@ from ctlctl.assess.model import Json
 #: What stands in the place of the hash before the first entry.
 GENESIS: Final = "0" * 64
 SCHEMA: Final = "ctlctl.audit/1"
+_KINDS: Final = {"number": int, "at": int, "who": str, "event": str, "cluster": str, "detail": dict, "before": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +145,11 @@ def from_line(line: str) -> AuditEntry:
     text, _, digest = line.rstrip("\n").rpartition(" ")
     try:
         found = json.loads(text)
-        entry = AuditEntry(
-            found["number"],
-            found["at"],
-            found["who"],
-            found["event"],
-            found["cluster"],
-            found["detail"],
-            found["before"],
-            digest,
-        )
-        if entry.canonical == text:
-            return entry
+        # What is no number must not be shown as one: the file may be anybody's.
+        if all(type(found[name]) is kind for name, kind in _KINDS.items()):
+            entry = AuditEntry(**{name: found[name] for name in _KINDS}, hash=digest)
+            if entry.canonical == text:
+                return entry
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise AuditLineError(f"this is no entry of an audit log: {line[:80]!r}")

@@ -106,19 +106,20 @@ def carry_out(axl: PhoneWriter, action: Write, now: Callable[[], float]) -> tupl
         What came of it, and the fault that says something about AXL as a whole.
     """
     try:
-        refusal = _do(axl, action, int(now()))
+        conflict = _do(axl, action, int(now()))
     except ConnectorError as error:
         words = error.detail
         if error.fault in _NOT_DONE:
             return Answer(action.name, action.verb, Result.THROTTLED, words), error.fault
         result = Result.REFUSED if error.fault in _REFUSED else Result.LOST
         return Answer(action.name, action.verb, result, words), None
-    result = Result.OK if refusal is None else Result.REFUSED
-    return Answer(action.name, action.verb, result, refusal or ""), None
+    # AXL has refused nothing then: what the phone is now is to be read, and may be our own work.
+    result = Result.OK if conflict is None else Result.CONFLICT
+    return Answer(action.name, action.verb, result, conflict or ""), None
 
 
 def _do(axl: PhoneWriter, action: Write, at: int) -> str | None:
-    """Do it; return why not, where a look right before speaks against it."""
+    """Do it; return why not, where a look right before shows another operation than there should be, or no phone."""
     if isinstance(action, Reset):
         axl.reset_phone(action.name)
         return None

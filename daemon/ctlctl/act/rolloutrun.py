@@ -6,7 +6,7 @@ write is on disk with the next step. Whatever a crash leaves open is an intent w
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from threading import Lock
+from threading import Condition
 from typing import Final
 
 import structlog
@@ -14,7 +14,6 @@ import structlog
 from ctlctl.act.rolloutports import AWAY, RolloutPorts
 from ctlctl.assess.model import Json
 from ctlctl.connectors.errors import ConnectorError
-from ctlctl.store.errors import StoreError
 from ctlctl.store.rolloutstore import AuditNote, RolloutStore, StoredRollout
 from ctlctl_capf.rollout.actions import (
     Action,
@@ -39,6 +38,7 @@ from ctlctl_capf.rollout.facts import (
     Reading,
     Registration,
     Result,
+    Wish,
 )
 from ctlctl_capf.rollout.machine import Machine
 from ctlctl_capf.rollout.model import RolloutPlan
@@ -87,7 +87,7 @@ class RolloutRun:
         self._now = now
         self._places = {phone.name: place for place, phone in enumerate(plan.phones)}
         self._take_up(rollout.head, rows)
-        self._lock = Lock()
+        self._turns = Condition()
         self._commands: list[Command] = []
         self._readings: dict[str, Reading] = {}
         self._seen: dict[str, Registration] = {}
@@ -141,10 +141,35 @@ class RolloutRun:
         """Every phone's row as it is now."""
         return self._machine.state.rows
 
-    def command(self, command: Command) -> None:
-        """Have an operator's wish obeyed with the next step."""
-        with self._lock:
+    def command(self, command: Command, seconds: float = 0.0) -> bool:
+        """Have an operator's wish obeyed with the next step.
+
+        Args:
+            command: the wish.
+            seconds: real ones to wait for that step.
+
+        Returns:
+            Whether that step is on disk; until then a crash would forget the wish.
+        """
+        with self._turns:
             self._commands.append(command)
+            return self._turns.wait_for(lambda: all(one is not command for one in self._commands), seconds)
+
+    def leave(self) -> tuple[Command, ...]:
+        """Write to the audit log what came of the last writes, once no step follows.
+
+        Returns:
+            Wishes that were not obeyed any more.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        if self._notes:
+            self._store.note("ctld", self.rollout.cluster, self._notes)
+            self._notes = []
+        with self._turns:
+            left, self._commands = tuple(self._commands), []
+        return left
 
     def estimate(self) -> Estimate:
         """When it will be through."""
@@ -162,24 +187,27 @@ class RolloutRun:
             StoreError: the step could not be kept, and nothing of it was done: `reload` before the next turn.
         """
         now = int(self._now())
-        facts = self._facts(now)
-        decision = self._machine.decide(facts, now)
-        try:
-            self._keep(decision, now)
-        except StoreError:
-            with self._lock:
-                self._commands[:0] = facts.commands
-            raise
+        with self._turns:
+            commands = tuple(self._commands)
+        decision = self._machine.decide(self._facts(now, commands), now)
+        self._keep(decision, now)
+        with self._turns:
+            # Only now: whatever goes wrong before, a wish is not forgotten.
+            del self._commands[: len(commands)]
+            self._turns.notify_all()
         self.hold, self.head = decision.hold, decision.head
+        shown = tuple(action.name for action in decision.actions if isinstance(action, ProbeTls))
         for action in decision.actions:
-            self._act(action)
+            if not isinstance(action, ProbeTls):
+                self._act(action)
+        if shown:
+            # Together: phones that do not answer take their time, and the next turn waits for it.
+            self._probes |= self._ports.probe(shown)
         return bool(decision.actions)
 
-    def _facts(self, now: int) -> Facts:
+    def _facts(self, now: int, commands: tuple[Command, ...]) -> Facts:
         if self._looked_at is None or abs(now - self._looked_at) >= _VALIDITY_SECONDS:
             self._invalid, self._looked_at = self._ports.invalid(), now
-        with self._lock:
-            commands, self._commands = tuple(self._commands), []
         facts = Facts(
             window=self._ports.window(now),
             axl=not self._is_away(now),
@@ -251,11 +279,9 @@ class RolloutRun:
                 self._unread = None
             elif isinstance(action, CheckRegistration):
                 self._seen |= self._ports.registrations(action.names)
-            elif isinstance(action, ProbeTls):
-                self._probes |= self._ports.probe((action.name,))
             elif isinstance(action, RunPreflight):
                 self._preflight = self._ports.preflight()
-            else:
+            elif not isinstance(action, ProbeTls):
                 self._write(action)
         except ConnectorError as error:
             # What was not found out is asked again; it never counts as good.
@@ -269,9 +295,11 @@ class RolloutRun:
     def _write(self, action: Arm | Reset | Cancel) -> None:
         now = int(self._now())
         # What cannot be done any more in this very turn is said, and nothing was.
-        held = "AXL is away" if self._is_away(now) else "the window has closed" if self._has_closed(now) else ""
+        held = self._held(now)
         if held:
             self._answers.append(Answer(action.name, action.verb, Result.THROTTLED, held))
+            came = {"phone": action.name, "result": "not-sent", "words": held}
+            self._notes.append((now, f"rollout-{action.verb.value}", self._about(came)))
             return
         answer, fault = self._ports.write(action)
         self._answers.append(answer)
@@ -280,6 +308,16 @@ class RolloutRun:
         self._refused = f"AXL cannot be written to ({fault}): {answer.words}" if away else ""
         came = {"phone": action.name, "result": answer.result.value, "words": answer.words}
         self._notes.append((int(self._now()), f"rollout-{action.verb.value}", self._about(came)))
+
+    def _held(self, now: int) -> str:
+        """Why a write that was decided is not made any more; "" where it is."""
+        if self._is_away(now):
+            return "AXL is away"
+        if self._has_closed(now):
+            return "the window has closed"
+        with self._turns:
+            stop = any(command.wish is not Wish.RESUME for command in self._commands)
+        return "an operator has it stopped" if stop else ""
 
     def _has_closed(self, now: int) -> bool:
         """Whether the window of the last decision is open no more: its writes may take a while, or a clock jump."""

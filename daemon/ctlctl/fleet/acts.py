@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from json import dumps
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 from ctlctl.act.audit import AuditEntry, AuditLineError, check_chain, from_line
@@ -66,7 +68,7 @@ def run_profile(path: Path, ask: str, words: Mapping[str, str], string_file: Pat
             say(line)
         return error.code
     if output == "json":
-        print(dumps(answer, indent=1, ensure_ascii=False))
+        print(dumps(answer, indent=1))
         return 0
     for line in _profile_lines(answer, string_file):
         print(line)
@@ -100,25 +102,47 @@ def _profile_lines(answer: Mapping[str, Any], string_file: Path | None) -> Itera
         yield f"  string     in {string_file} (mode 0600); good for one enrolment"
         kind = "--user" if profile["kind"] == "application-user" else "--end-user"
         user, instance = profile["user"], profile["instance_id"]
-        yield f"Next: ctlctl capf enroll --cluster {answer['cluster']} {kind} {user} --instance {instance} \\"
+        about = f"{kind} {quote(printable(user))} --instance {quote(printable(instance))}"
+        yield f"Next: ctlctl capf enroll --cluster {answer['cluster']} {about} \\"
         yield f"        --auth-string-file {string_file} --out DIR"
 
 
 def run_audit(path: Path, words: Mapping[str, str], output: str) -> int:
     """Print the audit log; return 0, or the exit code of the error."""
     try:
-        answer = ask_live(path, "audit-log", words)
+        rows = audit_rows(path, words)
+        if output == "json":
+            found = list(rows)
+            answer = {"schema": "ctlctl.audit-log/1", "at": int(time.time()), "total": len(found), "offset": 0}
+            print(dumps({**answer, "rows": found}, indent=1))
+        else:
+            _print_audit(rows, output)
     except AskError as error:
         say(str(error))
         return error.code
-    if output == "json":
-        print(dumps(answer, indent=1, ensure_ascii=False))
-    elif output == "lines":
-        for row in answer["rows"]:
+    return 0
+
+
+def audit_rows(path: Path, words: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Give the entries of ctld's audit log, oldest first, as they are asked for piece by piece.
+
+    Raises:
+        AskError: it does not answer.
+    """
+    following: int | None = 1
+    while following is not None:
+        answer = ask_live(path, "audit-log", {**words, "first": str(following)})
+        yield from answer["rows"]
+        following = answer["next"]
+
+
+def _print_audit(rows: Iterator[dict[str, Any]], output: str) -> None:
+    if output == "lines":
+        for row in rows:
             print(row["line"])
     else:
-        for row in answer["rows"]:
-            result = row["detail"].get("result", "")
+        for row in rows:
+            result = printable(str(row["detail"].get("result", "")))
             about = " ".join(
                 printable(str(row["detail"][key]))
                 for key in ("user", "instance_id", "plan", "phone", "words")
@@ -126,7 +150,6 @@ def run_audit(path: Path, words: Mapping[str, str], output: str) -> int:
             )
             where = f"{row['number']:>6}  {minute(row['at'])}  {printable(row['who']):<20}"
             print(f"{where}  {row['cluster'] or '-'}  {row['event']}  {about}  {result}".rstrip())
-    return 0
 
 
 def run_audit_verify(path: Path, bundle: Path | None, head: str | None) -> int:
@@ -142,7 +165,7 @@ def run_audit_verify(path: Path, bundle: Path | None, head: str | None) -> int:
         print(f"BROKEN  {printable(str(error))}")
         return _NOT_VALID
     if found.problem is not None:
-        print(f"BROKEN  {found.problem}")
+        print(f"BROKEN  {printable(found.problem)}")
         return _NOT_VALID
     print(f"ok      {found.entries:,} entries, each follows on the one before; newest {found.head}")
     if head is None:
@@ -154,7 +177,7 @@ def run_audit_verify(path: Path, bundle: Path | None, head: str | None) -> int:
 
 def _lines_of(path: Path, bundle: Path | None) -> Iterator[str]:
     if bundle is None:
-        for row in ask_live(path, "audit-log", {})["rows"]:
+        for row in audit_rows(path, {}):
             yield str(row["line"])
         return
     try:

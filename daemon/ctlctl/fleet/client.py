@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -61,7 +62,9 @@ def ask_daemon(path: Path, ask: str, words: Mapping[str, str]) -> dict[str, Any]
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(_REFRESH_SECONDS if ask == "refresh" else _SECONDS)
         sock.connect(str(path))
-        sock.sendall(json.dumps({"ask": ask, "words": dict(words)}).encode() + b"\n")
+        # It may have heard enough before all was said, and says why not.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            sock.sendall(json.dumps({"ask": ask, "words": dict(words)}).encode() + b"\n")
         with sock.makefile("rb") as lines:
             line = lines.readline()
     try:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 import tarfile
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ctlctl.files import write_whole
-from ctlctl.fleet.acts import ask_live
+from ctlctl.fleet.acts import ask_live, audit_rows
 from ctlctl.fleet.client import AskError
 from ctlctl.fleet.rollouttext import rollout_line, rollout_lines
 from ctlctl.fleet.words import minute, plural
@@ -27,16 +28,20 @@ _UNDECIDED: Final = 3
 _REFUSED: Final = 4
 _HALTED: Final = 5
 _WATCH_SECONDS: Final = 2.0
+#: A plan's short name, or more of its hash.
+_SHORT: Final = re.compile(r"[0-9a-f]{6,64}")
 _MODE: Final = 0o600
 _README: Final = """\
 Evidence of a rollout. Everything here can be checked without the program that wrote it:
 
   sha256sum -c SHA256SUMS       these files are as they were written
-  plan.json                     the plan, byte by byte as it was approved
+  plan.json                     the plan, byte by byte as it was approved. It is known by the SHA-256 of all its
+                                lines but one: grep -v '^"sha256":' plan.json | sha256sum
+                                In the log, plan-approved says who approved that
   audit.lines                   the whole audit log: each line is an entry and its hash. The hash of an entry is
                                 SHA-256 over the hash before it (64 zeros before the first), a line feed, and the
                                 entry's text without its own hash
-  rollout.json                  how the rollout ended, with the phones that are left to people
+  rollout.json                  how the rollout ended, or stood, with the phones that are left to people
   rows.jsonl                    one line for each phone: its last state, why, and what proves it
 
 `ctlctl audit-log verify audit.lines` checks the chain.
@@ -57,19 +62,32 @@ def _said(command: Callable[[], int]) -> int:
     return code
 
 
-def _plan_file(path: str) -> Path:
-    """Find a plan by its path, or by its short name in this directory."""
-    if os.sep in path or Path(path).exists():
-        return Path(path)
-    found = sorted(Path().glob(f"*-{path}.json"))
-    return found[0] if len(found) == 1 else Path(path)
+def _named_plan(name: str) -> "SealedPlan":
+    """Load a plan by its path, or by the beginning of its hash from this directory.
+
+    Raises:
+        FileError: the file cannot be had.
+        PlanFileError: it is no plan, was edited, or has another hash than its name says.
+    """
+    path = Path(name)
+    found = [] if os.sep in name or path.exists() or not _SHORT.fullmatch(name) else sorted(Path().glob("*.json"))
+    named = [one for one in found if one.stem.endswith(f"-{name}")]
+    if len(named) > 1:
+        raise FileError(f"{name}: {', '.join(map(str, named))} are all called so; give the path of one")
+    if not named:
+        return load_plan(path)
+    sealed = load_plan(named[0])
+    # A file can be called anything: whoever names a hash means what has it.
+    if not sealed.sha256.startswith(name):
+        raise PlanFileError(f"{named[0]} is not plan {name}, but plan {sealed.id} (SHA-256 {sealed.sha256})")
+    return sealed
 
 
 def run_approve(settings: Path, plan: str, output: str) -> int:
     """Approve a plan file; return 0, 3 where it cannot be had, 4 where it is refused."""
 
     def approve() -> int:
-        sealed: SealedPlan = load_plan(_plan_file(plan))
+        sealed = _named_plan(plan)
         answer = ask_live(settings, "plan-approve", {"plan": sealed.data.decode()})
         if output == "json":
             print(dumps(answer, indent=1))
@@ -134,7 +152,8 @@ def run_wish(settings: Path, wish: str, words: Mapping[str, str]) -> int:
 
     def ask() -> int:
         answer = ask_live(settings, f"rollout-{wish}", words)
-        print(f"rollout {answer['rollout']} of plan {answer['plan']}: {wish} is obeyed with its next turn")
+        when = f"it is {answer['mode']} now" if answer["obeyed"] else "not obeyed yet: its turn takes long; look again"
+        print(f"rollout {answer['rollout']} of plan {answer['plan']}: {wish} is taken; {when}")
         print(f"Next: ctlctl rollout status {answer['plan']}")
         return 0
 
@@ -181,7 +200,8 @@ def run_evidence(settings: Path, plan: str, out: Path, *, force: bool) -> int:
         files = {
             "README": _README.encode(),
             "plan.json": answer["plan_bytes"].encode(),
-            "audit.lines": "".join(f"{line}\n" for line in answer["audit"]).encode(),
+            # The whole log, so that the chain can be checked from its beginning; nothing of it is older than the rows.
+            "audit.lines": "".join(f"{row['line']}\n" for row in audit_rows(settings, {})).encode(),
             "rollout.json": (dumps(answer["rollout"], indent=1, sort_keys=True) + "\n").encode(),
             "rows.jsonl": "".join(f"{row}\n" for row in answer["rows"]).encode(),
         }

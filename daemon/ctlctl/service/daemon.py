@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Event, Lock
+from threading import BoundedSemaphore, Event, Lock
 from typing import Any, Final
 
 import structlog
@@ -24,11 +24,12 @@ from ctlctl.metrics.telemetry import Telemetry
 from ctlctl.service.acting import Acting
 from ctlctl.service.enrolkeeping import ENROLMENTS
 from ctlctl.service.history import audit_answer, list_history, phone_history
+from ctlctl.service.holding import held_store
 from ctlctl.service.hub import Hub
 from ctlctl.service.jobs import Jobs
 from ctlctl.service.policy import intervals_of
 from ctlctl.service.rolloutfacts import RolloutFacts
-from ctlctl.service.rollouts import TICK_SECONDS, Rollouts
+from ctlctl.service.rollouts import TICK_SECONDS, Rollouts, may_approve
 from ctlctl.service.sdnotify import Notifier, watchdog_seconds
 from ctlctl.service.server import ApiServer, Peer, QuestionError
 from ctlctl.service.snapshotfile import SnapshotWriter
@@ -45,8 +46,10 @@ _BEAT_SECONDS: Final = 10.0
 #: A beat older than this many of them means that the schedule hangs.
 _MISSED_BEATS: Final = 6
 _DAY: Final = 86_400
-#: Seconds that rounds under way have to end; systemd waits for 10.
-_STOP_SECONDS: Final = 6.0
+#: Seconds that everything but questions has to end, all together; systemd waits for 10.
+_STOP_SECONDS: Final = 6.5
+#: How many may have clusters asked anew at the same time: each keeps a thread, and others want to stop a rollout.
+_REFRESHES: Final = 4
 #: Seconds that `ctlctl cluster refresh` waits for its rounds.
 _REFRESH_SECONDS: Final = 900.0
 
@@ -99,6 +102,8 @@ class Daemon:
         self.telemetry = Telemetry(self.registry, __version__)
         self.hub = Hub()
         self._closing = ExitStack()
+        self._stop_by = 0.0
+        self._refreshes = BoundedSemaphore(_REFRESHES)
 
     def start(self) -> Addresses:
         """Open the store, listen, and begin to watch.
@@ -125,6 +130,7 @@ class Daemon:
         settings = self._settings
         self._store = Store.open(settings.store.path)
         self._closing.callback(self._store.close)
+        self._closing.enter_context(held_store(settings.store.path))
         self._files = SnapshotFiles(settings.api.snapshot)
         self._files.prepare(_group_number(settings.api.group))
         self._rollouts = Rollouts(
@@ -145,7 +151,7 @@ class Daemon:
         self.registry.register(RolloutCollector(facts.documents, facts.results, self._now))
         self.telemetry.reloaded(ok=True, at=self._now())
         self._acting = Acting(self._store, self._now)
-        self._server = ApiServer(settings.api.socket, settings.api.group, self._answer)
+        self._server = ApiServer(settings.api.socket, settings.api.group, self._answer, self._may_bring)
         self._server.start()
         self._closing.callback(self._server.stop)
         app = make_web_app(settings.http, self.registry, self._healthy, self._ready)
@@ -176,11 +182,12 @@ class Daemon:
     def stop(self) -> None:
         """End everything; rounds under way do not count."""
         self._notifier.stopping()
+        self._stop_by = time.monotonic() + _STOP_SECONDS
         self._stopping.set()
         self._closing.close()
 
     def _end_rounds(self) -> None:
-        if not self._jobs.stop(_STOP_SECONDS):
+        if not self._jobs.stop(max(0.0, self._stop_by - time.monotonic())):
             _LOG.warning("rounds-cut-off", detail="what they have not finished does not count")
 
     # Settings.
@@ -221,7 +228,12 @@ class Daemon:
                 self._jobs.add(worker)
         self._settings, self._workers = settings, workers
         self._forget_strangers()
-        self._rollouts.take_up(workers)
+        try:
+            self._rollouts.take_up(workers)
+        except StoreError as error:
+            # The settings are in force, and those rollouts that went on go on by the old ones.
+            self.telemetry.store_error(error.kind)
+            _LOG.error("rollouts-not-taken-up", kind=error.kind, detail=f"{error} Then reload once more.")
 
     def _forget_strangers(self) -> None:
         """Show no more of clusters that are not in the settings; the store keeps what it knows of them."""
@@ -275,7 +287,7 @@ class Daemon:
     def _answer(self, ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
         try:
             if ask == "refresh":
-                return self._refresh(words)
+                return self._refresh_one_of_few(words)
             if ask == "audit-log":
                 return audit_answer(self._store, words, self._now())
             if self._acting.knows(ask):
@@ -302,6 +314,9 @@ class Daemon:
                 document["rollouts"] = [dict(one) for one in self._facts.brief(str(document["name"]))]
         return told
 
+    def _may_bring(self, who: Peer) -> bool:
+        return any(may_approve(who, worker.settings.rollout) for worker in self._workers.values())
+
     def _act(self, ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
         worker = self._worker(words.get("cluster", ""))
         settings = self._settings
@@ -315,6 +330,14 @@ class Daemon:
         if worker is None:
             raise NoSuchError(f"the settings have no cluster {name!r}; they have: {', '.join(self._workers) or 'none'}")
         return worker
+
+    def _refresh_one_of_few(self, words: Mapping[str, str]) -> dict[str, Any]:
+        if not self._refreshes.acquire(blocking=False):
+            raise QuestionError("undecided", f"{_REFRESHES} refreshes are under way: try again in a minute")
+        try:
+            return self._refresh(words)
+        finally:
+            self._refreshes.release()
 
     def _refresh(self, words: Mapping[str, str]) -> dict[str, Any]:
         worker = self._worker(words.get("cluster", ""))

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from ctlctl.store.store import Store
 
 _LIMIT = 1000
+#: Entries of the audit log in one answer, and digits of a number that SQLite can hold.
+AUDIT_PIECE = 5000
+_MAX_DIGITS = 18
 
 
 def list_history(store: "Store", words: Mapping[str, str], now: float) -> dict[str, Any]:
@@ -57,12 +60,23 @@ def phone_history(store: "Store", words: Mapping[str, str], now: float) -> dict[
 
 
 def audit_answer(store: "Store", words: Mapping[str, str], now: float) -> dict[str, Any]:
-    """Return the audit log, oldest first: what each entry says, and the line by which it can be checked.
+    """Return a piece of the audit log, oldest first: what each entry says, and the line by which it can be checked.
+
+    A large rollout has some hundred thousand entries: all of them at once would take a gigabyte.
+
+    Args:
+        store: where it is.
+        words: ``cluster``, and ``first``, the number from which on; the answer's ``next`` is that of the next piece.
+        now: the clock.
 
     Raises:
+        AnswerError: the question makes no sense.
         StoreError: the store cannot be read.
     """
-    cluster = words.get("cluster", "")
+    cluster, first = words.get("cluster", ""), words.get("first", "1")
+    if not first.isascii() or not first.isdecimal() or len(first) > _MAX_DIGITS:
+        raise AnswerError(f"{first[:40]!r} is no number of an entry")
+    entries = store.audit_log(int(first), AUDIT_PIECE)
     rows = [
         {
             "number": one.number,
@@ -73,7 +87,15 @@ def audit_answer(store: "Store", words: Mapping[str, str], now: float) -> dict[s
             "detail": dict(one.detail),
             "line": to_line(one),
         }
-        for one in store.audit_log()
+        for one in entries
         if not cluster or one.cluster == cluster
     ]
-    return {"schema": "ctlctl.audit-log/1", "at": int(now), "total": len(rows), "offset": 0, "rows": rows}
+    following = entries[-1].number + 1 if len(entries) == AUDIT_PIECE else None
+    return {
+        "schema": "ctlctl.audit-log/1",
+        "at": int(now),
+        "total": len(rows),
+        "offset": 0,
+        "rows": rows,
+        "next": following,
+    }

@@ -1,5 +1,6 @@
 """Plans and rollouts as ctld has them: who approves and starts them, the threads that carry them out, what is told."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
@@ -8,7 +9,6 @@ from typing import Any, Final
 import structlog
 
 from ctlctl import __version__
-from ctlctl.act.audit import to_line
 from ctlctl.act.rolloutrows import RolloutRowError, head_text, row_text
 from ctlctl.act.rolloutrun import RolloutRun
 from ctlctl.fleet.files import SnapshotError, SnapshotFiles
@@ -23,10 +23,11 @@ from ctlctl.service.acting import may_write
 from ctlctl.service.hub import Hub
 from ctlctl.service.rolloutdocs import about_rows, rollout_document
 from ctlctl.service.rolloutworld import RolloutWorld
-from ctlctl.service.server import Peer, QuestionError
+from ctlctl.service.server import Peer, QuestionError, peer_of
 from ctlctl.service.worker import ClusterWorker
 from ctlctl.store.rolloutstore import Approval, BusyClusterError, StoredPlan, StoredRollout
 from ctlctl.store.store import Store, StoreError
+from ctlctl.terminal import printable
 from ctlctl_capf.rollout.facts import Command, Wish
 from ctlctl_capf.rollout.rows import PhoneRow, PhoneState, begin
 from ctlctl_config.model import ClusterSettings
@@ -39,7 +40,11 @@ TICK_SECONDS: Final = 1.0
 #: Real seconds to wait when the store cannot be written.
 _STORE_SECONDS: Final = 5.0
 #: Real seconds that threads have to end.
-_STOP_SECONDS: Final = 8.0
+_STOP_SECONDS: Final = 6.0
+#: Real seconds for which whoever commands is kept waiting until it is obeyed.
+_OBEY_SECONDS: Final = 5.0
+#: Characters of a reason; it stands in the audit log, in the head of the rollout and on a screen.
+_MAX_REASON: Final = 500
 _WISHES: Final[Mapping[str, Wish]] = {
     "rollout-pause": Wish.PAUSE,
     "rollout-resume": Wish.RESUME,
@@ -57,6 +62,8 @@ class _Running:
     thread: Thread
     #: Set when it is to end after its turn, because the settings of its cluster have changed.
     leaving: Event = field(default_factory=Event)
+    #: What operators asked for and it did not come to any more.
+    left: tuple[Command, ...] = ()
 
 
 class Rollouts:
@@ -90,6 +97,7 @@ class Rollouts:
         self._tick = tick_seconds
         self._lock = Lock()
         self._running: dict[int, _Running] = {}
+        self._workers: Mapping[str, ClusterWorker] = {}
 
     # Life.
 
@@ -101,11 +109,18 @@ class Rollouts:
         Args:
             workers: of every cluster that is in the settings.
         """
-        for rollout in self._store.acts.rollouts(open_only=True):
+        self._workers = workers
+        try:
+            rollouts = self._store.acts.rollouts(open_only=True)
+        except RolloutRowError as error:
+            # Watching goes on.
+            _LOG.error("rollout-unreadable", detail=f"no rollout is carried out: {error}")
+            return
+        for rollout in rollouts:
             worker, running = workers.get(rollout.cluster), self._running.get(rollout.number)
             if running is not None:
                 if running.worker is not worker:
-                    Thread(target=self._change, args=(running, workers), daemon=True).start()
+                    Thread(target=self._change, args=(running,), daemon=True).start()
                 continue
             if worker is None:
                 _LOG.error(
@@ -120,17 +135,27 @@ class Rollouts:
             except (PlanFileError, RolloutRowError, QuestionError) as error:
                 _LOG.error("rollout-unreadable", rollout=rollout.number, detail=str(error))
 
-    def _change(self, running: _Running, workers: Mapping[str, ClusterWorker]) -> None:
+    def _change(self, running: _Running) -> None:
         """End what carries a rollout out, and take it up again."""
         running.leaving.set()
         running.thread.join()
-        if not self._stopping.is_set():
-            self.take_up(workers)
+        if self._stopping.is_set():
+            return
+        try:
+            # By the settings that are in force now; they may have changed again meanwhile.
+            self.take_up(self._workers)
+        except StoreError as error:
+            _LOG.error("rollouts-not-taken-up", kind=error.kind, detail=f"{error} Then reload the settings.")
+        following = self._running.get(running.run.rollout.number)
+        for wish in running.left:
+            if following is not None:
+                following.run.command(wish)
 
     def stop(self) -> None:
         """Wait until every turn under way has ended."""
+        end = time.monotonic() + _STOP_SECONDS
         for running in list(self._running.values()):
-            running.thread.join(_STOP_SECONDS)
+            running.thread.join(max(0.0, end - time.monotonic()))
             if running.thread.is_alive():
                 _LOG.warning("rollout-cut-off", rollout=running.run.rollout.number)
 
@@ -173,6 +198,10 @@ class Rollouts:
                 log.exception("rollout-broke")
                 pause = _STORE_SECONDS
             self._stopping.wait(pause)
+        try:
+            running.left = run.leave()
+        except StoreError as error:
+            log.error("store-trouble", kind=error.kind, detail=str(error))  # noqa: TRY400 - no defect
         running.world.close()
         if not self._stopping.is_set():
             with self._lock:
@@ -215,7 +244,7 @@ class Rollouts:
         if ask == "plan-approve":
             return head | self._approve(words, who, find)
         if not may_write(who, writers):
-            self._note(who, f"{ask}-denied", "", {"words": words.get("plan", "")})
+            self._note(who, f"{ask}-denied", "", {"words": printable(words.get("plan", ""))[:_MAX_REASON]})
             raise QuestionError("denied", f"{who} may not do that: root may, and whom [api] writers names")
         if ask == "rollout-start":
             return head | self._start(words, who, find)
@@ -260,7 +289,7 @@ class Rollouts:
         plan, now = sealed.plan, int(self._now())
         settings = find(plan.cluster).settings
         rules = settings.rollout
-        if not _may_approve(who, rules):
+        if not may_approve(who, rules):
             self._note(who, "plan-approve-denied", plan.cluster, {"plan": sealed.sha256})
             raise QuestionError(
                 "denied",
@@ -334,6 +363,14 @@ class Rollouts:
         missing = _approvals_missing(stored, rules, now)
         if missing:
             raise QuestionError("denied", f"plan {stored.id} is not approved: {missing}")
+        rollouts = self._store.acts.rollouts(stored.cluster)
+        spent = [one for one in rollouts if one.plan == stored.sha256 and one.ended_at is not None]
+        if spent:
+            raise QuestionError(
+                "denied",
+                f"plan {stored.id} was carried out already, by rollout {spent[0].number}: an approval is for one, so "
+                "make a new plan",
+            )
         self._recheck(sealed, worker.settings, now)
         if worker.settings.writer is None:
             raise QuestionError(
@@ -374,22 +411,27 @@ class Rollouts:
             why = "has ended" if rollout.ended_at is not None else "is not under way: the settings lack its cluster"
             raise QuestionError("denied", f"rollout {rollout.number} of plan {rollout.plan_id} {why}")
         wish = _WISHES[ask]
-        words_of = words.get("reason", "")
+        words_of = printable(words.get("reason", ""))
+        if len(words_of) > _MAX_REASON:
+            raise QuestionError("usage", f"a reason has {_MAX_REASON} characters at most")
         self._note(who, ask, rollout.cluster, {"rollout": rollout.number, "plan": rollout.plan_id, "words": words_of})
-        running.run.command(Command(wish, str(who), words_of))
-        return {"rollout": rollout.number, "plan": rollout.plan_id, "wish": wish.value}
+        obeyed = running.run.command(Command(wish, str(who), words_of), _OBEY_SECONDS)
+        document = {"rollout": rollout.number, "plan": rollout.plan_id, "wish": wish.value}
+        return document | {"obeyed": obeyed, "mode": running.run.head.mode.value}
 
     def _find(self, words: Mapping[str, str]) -> StoredRollout:
-        wanted = words.get("plan", "")
-        found = [
-            one
-            for one in self._store.acts.rollouts()
-            if not wanted or str(one.number) == wanted or one.plan.startswith(wanted.lower())
+        wanted = words.get("plan", "").lower()
+        rollouts = self._store.acts.rollouts()
+        # A number is a number: the hash of another plan may well begin with the same digits.
+        found = [one for one in rollouts if str(one.number) == wanted] or [
+            one for one in rollouts if not wanted or (len(wanted) >= SHORT and one.plan.startswith(wanted))
         ]
         open_ones = [one for one in found if one.ended_at is None]
         chosen = open_ones or found
         if not chosen:
             raise QuestionError("none", f"there is no rollout {wanted!r}" if wanted else "there is no rollout")
+        if len({one.plan for one in chosen}) > 1 and wanted:
+            raise QuestionError("usage", f"more than one plan begins with {wanted!r}: give more of its SHA-256")
         if not wanted and len(open_ones) > 1:
             names = ", ".join(f"{one.plan_id} ({one.cluster})" for one in open_ones)
             raise QuestionError("usage", f"which one? under way: {names}")
@@ -435,15 +477,14 @@ class Rollouts:
             "plan_bytes": stored.data.decode(),
             "head": head_text(head),
             "rows": [row_text(row) for row in rows],
-            # The whole log, so that the chain can be checked from its beginning.
-            "audit": [to_line(entry) for entry in self._store.audit_log()],
         }
 
 
 FindWorker = Callable[[str], ClusterWorker]
 
 
-def _may_approve(who: Peer, rules: RolloutSettings) -> bool:
+def may_approve(who: Peer, rules: RolloutSettings) -> bool:
+    """Tell whether somebody may approve plans for a cluster with these rules."""
     return (
         who.uid == 0
         or (bool(who.name) and who.name in rules.approvers)
@@ -451,9 +492,17 @@ def _may_approve(who: Peer, rules: RolloutSettings) -> bool:
     )
 
 
+def _still(approval: Approval, rules: RolloutSettings) -> bool:
+    """Tell whether somebody who approved still may, and whether it is still the same person who has that number."""
+    now = peer_of(approval.uid)
+    return now.name == approval.name and may_approve(now, rules)
+
+
 def _approvals_missing(plan: StoredPlan, rules: RolloutSettings, now: int) -> str:
     """Tell which approvals are missing; "" for none."""
-    holding = {one.uid for one in plan.approvals if not is_expired(one.at, rules.approval_days, now)}
+    holding = {
+        one.uid for one in plan.approvals if not is_expired(one.at, rules.approval_days, now) and _still(one, rules)
+    }
     needed = 2 if rules.second_approver else 1
     if len(holding) >= needed:
         return ""

@@ -1,18 +1,21 @@
 """The daemon's Unix socket: one line of JSON each way, and the kernel's word for who asks."""
 
+import errno
 import grp
 import json
 import os
 import pwd
 import socket
 import struct
+import time
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock, Thread
-from typing import Any, BinaryIO, Final
+from threading import Condition, Event, Lock, Thread
+from typing import Any, Final
 
 import structlog
 
@@ -24,11 +27,18 @@ _LOG: Final = structlog.get_logger("ctld")
 _MAX_QUESTION: Final = 64 * 1024
 _MAX_PLAN: Final = 80 * 1024 * 1024
 _BRINGS_PLAN: Final = b'{"ask": "plan-approve"'
-#: Questions answered at the same time; more wait.
+#: Questions answered at the same time, and of one user: the others must be able to stop a rollout; more wait.
 _THREADS: Final = 16
+_OF_ONE: Final = 8
 _BACKLOG: Final = 64
-#: Seconds that a peer has to ask, and to take its answer.
+#: Seconds that a peer has to ask, to send a plan, and to take its answer: each for the whole of it.
+_ASK_SECONDS: Final = 10.0
 _PEER_SECONDS: Final = 30.0
+#: Seconds that answers under way have to end when the daemon does; systemd waits for 10 altogether.
+_STOP_SECONDS: Final = 1.5
+#: Trouble of this process or its machine that passes: there are no descriptors, or no memory, just now.
+_PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ECONNABORTED})
+_PIECE: Final = 64 * 1024
 _UCRED: Final = struct.Struct("3i")
 _MODE: Final = 0o660
 
@@ -69,6 +79,14 @@ def _peer(user: int, group: int) -> Peer:
     return Peer(user, name, frozenset(groups))
 
 
+def peer_of(user: int) -> Peer:
+    """Return who has a number now; somebody without name and groups where nobody has it."""
+    try:
+        return _peer(user, pwd.getpwuid(user).pw_gid)
+    except KeyError:
+        return Peer(user, "", frozenset())
+
+
 class QuestionError(Exception):
     """The question cannot be answered.
 
@@ -88,19 +106,29 @@ class ServerError(Exception):
 class ApiServer:
     """Answers questions on a Unix socket."""
 
-    def __init__(self, path: Path, group: str, answer: Answerer) -> None:
+    def __init__(
+        self, path: Path, group: str, answer: Answerer, may_bring: Callable[[Peer], bool] = lambda who: who.uid == 0
+    ) -> None:
         """Bind nothing yet.
 
         Args:
             path: of the socket.
             group: members of this group may ask, beside root and the user of this process.
             answer: answers.
+            may_bring: whether somebody may bring a plan, which takes room and time.
         """
         self.path = path
         self._group = group
         self._answer = answer
+        self._may_bring = may_bring
         self._sock: socket.socket | None = None
         self._plans = Lock()
+        self._stopping = Event()
+        #: Who is being served, how many of each user's, and who waits for another of the same user's to end.
+        self._turns = Condition()
+        self._open: set[socket.socket] = set()
+        self._served: Counter[int] = Counter()
+        self._waiting: defaultdict[int, deque[socket.socket]] = defaultdict(deque)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="api")
         self._thread = Thread(target=self._run, name="api", daemon=True)
 
@@ -144,43 +172,120 @@ class ApiServer:
         raise ServerError(f"{self.path}: another ctld listens there; stop it, or set [api] socket")
 
     def stop(self) -> None:
-        """Stop listening, let answers under way end, remove the socket."""
+        """Stop listening, let answers under way end for a moment, remove the socket."""
         if self._sock is None:
             return
+        self._stopping.set()
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._sock.close()
-        self._pool.shutdown(wait=True, cancel_futures=False)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._turns:
+            # Whoever has not asked yet does not get to; whoever has, gets the answer if it comes soon.
+            for peer in self._open:
+                with suppress(OSError):
+                    peer.shutdown(socket.SHUT_RD)
+            for waiting in self._waiting.values():
+                while waiting:
+                    waiting.popleft().close()
+            self._turns.wait_for(lambda: not self._served, _STOP_SECONDS)
+            left = list(self._open)
+        for peer in left:
+            with suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)
         with suppress(OSError):
             self.path.unlink()
 
     def _run(self) -> None:
-        while self._sock is not None:
+        while self._sock is not None and not self._stopping.is_set():
             try:
                 peer, _ = self._sock.accept()
-            except OSError:
-                return
-            self._pool.submit(self._serve, peer)
+            except OSError as error:
+                if self._stopping.is_set() or error.errno not in _PASSING:
+                    return
+                _LOG.warning("questions-wait", detail=error.strerror)
+                self._stopping.wait(1)
+                continue
+            self._admit(peer)
 
-    def _serve(self, peer: socket.socket) -> None:
-        with peer, suppress(OSError):
-            peer.settimeout(_PEER_SECONDS)
-            pid, user, group = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-            if not self._may_ask(user, group):
-                _LOG.warning("question-denied", uid=user, gid=group, pid=pid)
-                words = f"user {user} may not ask: only root, ctld's own user and the members of {self._group}"
-                self._send(peer, {"error": {"kind": "denied", "message": words}})
+    def _admit(self, peer: socket.socket) -> None:
+        """Serve somebody now, or after others of the same user: nobody takes all threads for themselves."""
+        try:
+            _, user, _ = _credentials(peer)
+        except OSError:
+            peer.close()
+            return
+        with self._turns:
+            if len(self._waiting[user]) >= _BACKLOG:
+                peer.close()
                 return
-            with peer.makefile("rb") as lines:
-                self._send(peer, self._hear(lines, _peer(user, group)))
+            self._open.add(peer)
+            if self._served[user] >= _OF_ONE:
+                self._waiting[user].append(peer)
+                return
+            self._served[user] += 1
+        self._submit(peer, user)
 
-    def _hear(self, lines: BinaryIO, who: Peer) -> dict[str, Any]:
-        line = lines.readline(_MAX_QUESTION)
-        if line.endswith(b"\n") or not line.startswith(_BRINGS_PLAN):
-            return self._answered(line, who)
-        with self._plans:
-            return self._answered(line + lines.readline(_MAX_PLAN), who)
+    def _submit(self, peer: socket.socket, user: int) -> None:
+        try:
+            serving = self._pool.submit(self._serve, peer, user)
+        except RuntimeError:  # it was shut down
+            self._done(peer, user)
+        else:
+            serving.add_done_callback(lambda one: self._done(peer, user) if one.cancelled() else None)
+
+    def _serve(self, peer: socket.socket, user: int) -> None:
+        try:
+            with suppress(OSError):
+                self._talk(peer)
+        except Exception:  # noqa: BLE001 - as in `_answered`
+            _LOG.exception("talk-broke")
+        finally:
+            self._done(peer, user)
+
+    def _done(self, peer: socket.socket, user: int) -> None:
+        peer.close()
+        with self._turns:
+            self._open.discard(peer)
+            waiting = self._waiting[user]
+            following = waiting.popleft() if waiting else None
+            if following is None:
+                self._served[user] -= 1
+                self._served += Counter()  # without zeros
+                if not waiting:
+                    del self._waiting[user]
+                self._turns.notify_all()
+        if following is not None:
+            self._submit(following, user)
+
+    def _talk(self, peer: socket.socket) -> None:
+        pid, user, group = _credentials(peer)
+        if not self._may_ask(user, group):
+            _LOG.warning("question-denied", uid=user, gid=group, pid=pid)
+            words = f"user {user} may not ask: only root, ctld's own user and the members of {self._group}"
+            self._send(peer, {"error": {"kind": "denied", "message": words}})
+            return
+        answer = self._hear(peer, _peer(user, group))
+        if answer is not None:
+            self._send(peer, answer)
+
+    def _hear(self, peer: socket.socket, who: Peer) -> dict[str, Any] | None:
+        """Take a question; return its answer, or None where none was asked in time."""
+        heard = _Line(peer)
+        if heard.read(_MAX_QUESTION, _ASK_SECONDS) or not heard.data.startswith(_BRINGS_PLAN):
+            return self._answered(bytes(heard.data), who) if heard.data else None
+        if not self._may_bring(who):
+            _LOG.warning("plan-denied", uid=who.uid)
+            words = f"{who} may not approve: root may, and whom [clusters.NAME.rollout] approvers names"
+            return {"error": {"kind": "denied", "message": words}}
+        if not self._plans.acquire(timeout=_ASK_SECONDS):
+            return {"error": {"kind": "undecided", "message": "another plan is being taken: try again in a minute"}}
+        try:
+            heard.read(_MAX_PLAN, _PEER_SECONDS)
+            return self._answered(bytes(heard.data), who)
+        finally:
+            self._plans.release()
 
     def _may_ask(self, user: int, group: int) -> bool:
         if user in {0, os.geteuid()}:
@@ -208,4 +313,39 @@ class ApiServer:
             return {"error": {"kind": "undecided", "message": f"ctld has a defect here ({type(error).__name__})"}}
 
     def _send(self, peer: socket.socket, answer: dict[str, Any]) -> None:
-        peer.sendall(json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+        peer.settimeout(_PEER_SECONDS)
+        # Half of a pair of surrogates, which JSON can say and UTF-8 cannot, is said as JSON says it.
+        peer.sendall(text.encode(errors="backslashreplace") + b"\n")
+
+
+class _Line:
+    """A line as it comes in, bounded in bytes and in time."""
+
+    def __init__(self, peer: socket.socket) -> None:
+        self._peer = peer
+        self.data = bytearray()
+
+    def read(self, most: int, seconds: float) -> bool:
+        """Read on until the line ends, is longer than allowed, or time is up, whoever trickles; tell whether it ended.
+
+        Raises:
+            OSError: time is up.
+        """
+        end = time.monotonic() + seconds
+        while not self.data.endswith(b"\n") and len(self.data) < most:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._peer.settimeout(left)
+            piece = self._peer.recv(min(_PIECE, most - len(self.data)))
+            if not piece:
+                break
+            self.data += piece
+        return self.data.endswith(b"\n")
+
+
+def _credentials(peer: socket.socket) -> tuple[int, int, int]:
+    """Return number of the process, of the user and of the group that has connected, as they were then (unix(7))."""
+    pid, user, group = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    return pid, user, group

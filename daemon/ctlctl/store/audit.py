@@ -1,7 +1,7 @@
 """The audit log in the store. Entries are only ever added; each in the transaction of what it records."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sqlalchemy import Connection, insert, select
 
@@ -17,21 +17,36 @@ def append(  # noqa: PLR0913 - what an entry is made of
     connection: Connection, at: int, who: str, event: str, cluster: str, detail: Mapping[str, Json]
 ) -> AuditEntry:
     """Add an entry; the connection must be allowed to write."""
+    (entry,) = append_all(connection, who, cluster, [(at, event, detail)])
+    return entry
+
+
+def append_all(
+    connection: Connection, who: str, cluster: str, entries: Iterable[tuple[int, str, Mapping[str, Json]]]
+) -> tuple[AuditEntry, ...]:
+    """Add entries in their order: when, what, and everything else; the connection must be allowed to write."""
     newest = connection.execute(select(AUDIT.c.number, AUDIT.c.hash).order_by(AUDIT.c.number.desc()).limit(1)).first()
     last = None if newest is None else (newest.number, newest.hash)
-    entry = next_entry(last, at, who, event, cluster, detail)
-    values = {
-        "number": entry.number,
-        "at": entry.at,
-        "who": entry.who,
-        "event": entry.event,
-        "cluster": entry.cluster,
-        "detail": json.dumps(dict(entry.detail), sort_keys=True),
-        "before": entry.before,
-        "hash": entry.hash,
-    }
-    connection.execute(insert(AUDIT).values(values))
-    return entry
+    added = []
+    for at, event, detail in entries:
+        added.append(next_entry(last, at, who, event, cluster, detail))
+        last = (added[-1].number, added[-1].hash)
+    values = [
+        {
+            "number": entry.number,
+            "at": entry.at,
+            "who": entry.who,
+            "event": entry.event,
+            "cluster": entry.cluster,
+            "detail": json.dumps(dict(entry.detail), sort_keys=True),
+            "before": entry.before,
+            "hash": entry.hash,
+        }
+        for entry in added
+    ]
+    if values:
+        connection.execute(insert(AUDIT), values)
+    return tuple(added)
 
 
 def newest_hash(connection: Connection) -> str | None:
@@ -40,9 +55,9 @@ def newest_hash(connection: Connection) -> str | None:
     return found
 
 
-def read_all(connection: Connection, first: int = 1) -> Iterator[AuditEntry]:
-    """Give entries from a number on, oldest first."""
-    query = select(AUDIT).where(AUDIT.c.number >= first).order_by(AUDIT.c.number)
+def read_all(connection: Connection, first: int = 1, most: int | None = None) -> Iterator[AuditEntry]:
+    """Give entries from a number on, oldest first; all of them, or so many."""
+    query = select(AUDIT).where(AUDIT.c.number >= first).order_by(AUDIT.c.number).limit(most)
     for row in connection.execution_options(yield_per=_FETCHED).execute(query):
         yield AuditEntry(
             row.number, row.at, row.who, row.event, row.cluster, json.loads(row.detail), row.before, row.hash

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from ctlctl.act.audit import AuditEntry
 from ctlctl.act.rolloutrows import head_text, read_head, read_row, row_text
 from ctlctl.assess.model import Json
 from ctlctl.store import audit
@@ -213,7 +214,7 @@ def read_rollouts(connection: Connection, cluster: str = "", *, open_only: bool 
 
 def note(
     connection: Connection, who: str, cluster: str, entries: Sequence[tuple[int, str, Mapping[str, Json]]]
-) -> None:
-    """Add entries to the audit log, in the transaction of what they are about."""
-    for at, event, detail in entries:
-        audit.append(connection, at, who, event, cluster, detail)
+) -> AuditEntry | None:
+    """Add entries to the audit log, in the transaction of what they are about; return the last of them."""
+    added = audit.append_all(connection, who, cluster, entries)
+    return added[-1] if added else None

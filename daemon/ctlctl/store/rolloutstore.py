@@ -1,7 +1,11 @@
 """The part of the store that plans and rollouts use. Any thread may use it; every method may raise `StoreError`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
+import structlog
+
+from ctlctl.act.audit import AuditEntry
 from ctlctl.assess.model import Json
 from ctlctl.store import audit, rollouts
 from ctlctl.store.database import Database
@@ -10,8 +14,17 @@ from ctlctl_capf.rollout.rows import Head, PhoneRow, RolloutState
 
 __all__ = ["Approval", "AuditNote", "BusyClusterError", "RolloutStore", "StoredPlan", "StoredRollout"]
 
+_LOG: Final = structlog.get_logger("ctld")
+
 #: An entry for the audit log: when, what, and everything else.
 AuditNote = tuple[int, str, Mapping[str, Json]]
+
+
+def _tell(newest: AuditEntry | None) -> None:
+    """Write the newest hash to the journal: it shows whether entries were cut off the log later."""
+    if newest is not None:
+        about = {"number": newest.number, "event_name": newest.event, "who": newest.who, "cluster": newest.cluster}
+        _LOG.info("audit", **about, hash=newest.hash)
 
 
 class RolloutStore:
@@ -32,7 +45,8 @@ class RolloutStore:
         with self._database.write() as connection:
             rollouts.keep_plan(connection, plan)
             rollouts.approve(connection, plan.sha256, approval)
-            rollouts.note(connection, who, plan.cluster, [note])
+            newest = rollouts.note(connection, who, plan.cluster, [note])
+        _tell(newest)
 
     def plan(self, sha256: str) -> StoredPlan | None:
         """Return a plan by its hash or the beginning of it; None for none, or for more than one."""
@@ -54,8 +68,9 @@ class RolloutStore:
         """
         with self._database.write() as connection:
             number = rollouts.start(connection, plan, at, who, baseline, state)
-            rollouts.note(connection, who, plan.cluster, [(note[0], note[1], {**note[2], "rollout": number})])
-            return number
+            newest = rollouts.note(connection, who, plan.cluster, [(note[0], note[1], {**note[2], "rollout": number})])
+        _tell(newest)
+        return number
 
     def save(  # noqa: PLR0913 - what a step of a rollout comes to
         self,
@@ -79,12 +94,14 @@ class RolloutStore:
         """
         with self._database.write() as connection:
             rollouts.save(connection, rollout.number, head, changed, ended_at)
-            rollouts.note(connection, who, rollout.cluster, notes)
+            newest = rollouts.note(connection, who, rollout.cluster, notes)
+        _tell(newest)
 
     def note(self, who: str, cluster: str, notes: Sequence[AuditNote]) -> None:
         """Add entries to the audit log."""
         with self._database.write() as connection:
-            rollouts.note(connection, who, cluster, notes)
+            newest = rollouts.note(connection, who, cluster, notes)
+        _tell(newest)
 
     def rollouts(self, cluster: str = "", *, open_only: bool = False) -> tuple[StoredRollout, ...]:
         """Return rollouts, newest first."""

@@ -427,10 +427,10 @@ class Store:
         with self._database.write() as connection:
             return audit.append(connection, at, who, event, cluster, detail)
 
-    def audit_log(self, first: int = 1) -> tuple[AuditEntry, ...]:
-        """Entries of the audit log from a number on, oldest first."""
+    def audit_log(self, first: int = 1, most: int | None = None) -> tuple[AuditEntry, ...]:
+        """Entries of the audit log from a number on, oldest first; all of them, or so many."""
         with self._database.read() as connection:
-            return tuple(audit.read_all(connection, first))
+            return tuple(audit.read_all(connection, first, most))
 
     # Findings.
 

@@ -1,0 +1,185 @@
+"""The daemon's socket under people who take their time, take everything, or say what cannot be said in UTF-8."""
+
+import json
+import os
+import resource
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from ctlctl.service import server
+from ctlctl.service.server import ApiServer, Peer, QuestionError
+
+PLAN = b'{"ask": "plan-approve", "words": {"plan": "'
+Serve = Callable[..., Path]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Serve echoes; what is asked for as "slow" takes until the end of the test."""
+    release, running = Event(), []
+
+    def echo(ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
+        if ask == "slow":
+            release.wait(60)
+        return {"ask": ask, "who": who.uid, "size": sum(map(len, words.values())), "said": words.get("said", "")}
+
+    def start(may_bring: Callable[[Peer], bool] = lambda _: True) -> Path:
+        path = tmp_path / "sock"
+        running.append(ApiServer(path, "no-such-group", echo, may_bring))
+        running[-1].start()
+        return path
+
+    yield start
+    release.set()
+    for one in running:
+        one.stop()
+
+
+def connect(path: Path, said: bytes = b"") -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(20)
+    sock.connect(str(path))
+    sock.sendall(said)
+    return sock
+
+
+def ask(path: Path, said: bytes) -> dict[str, Any]:
+    with connect(path, said + b"\n") as sock, sock.makefile("rb") as lines:
+        found = json.loads(lines.readline())
+    assert isinstance(found, dict)
+    return found
+
+
+def as_user(monkeypatch: pytest.MonkeyPatch, users: list[int]) -> None:
+    """Let connections be those of other users, in their order; afterwards our own."""
+
+    def credentials(peer: socket.socket) -> tuple[int, int, int]:
+        if peer not in known:
+            known[peer] = (0, users.pop(0) if users else os.getuid(), os.getgid())
+        return known[peer]
+
+    known: dict[socket.socket, tuple[int, int, int]] = {}
+    monkeypatch.setattr(server, "_credentials", credentials)
+    monkeypatch.setattr(ApiServer, "_may_ask", lambda *_: True)
+
+
+def test_whoever_says_nothing_or_trickles_keeps_nobody_else_waiting(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_user(monkeypatch, [4711] * 40)
+    path = serve()
+    peers = [connect(path, b"{") for _ in range(40)]
+    started = time.monotonic()
+    assert ask(path, b'{"ask": "rollout-abort"}')["answer"]["ask"] == "rollout-abort"
+    assert time.monotonic() - started < 3
+    for peer in peers:
+        peer.close()
+
+
+def test_long_answers_of_one_user_leave_room_for_others(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_user(monkeypatch, [4711] * 30)
+    path = serve()
+    peers = [connect(path, b'{"ask": "slow"}\n') for _ in range(30)]
+    assert ask(path, b'{"ask": "quick"}')["answer"]["ask"] == "quick"
+    for peer in peers:
+        peer.close()
+
+
+def test_a_question_has_to_be_said_in_time_however_it_trickles(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_ASK_SECONDS", 0.5)
+    path = serve()
+    with connect(path) as sock:
+        started = time.monotonic()
+        with pytest.raises(BrokenPipeError):  # noqa: PT012 - it hangs up at any of them
+            for _ in range(60):
+                sock.sendall(b" ")
+                time.sleep(0.1)
+            sock.sendall(b" ")
+        assert 0.4 < time.monotonic() - started < 4
+
+
+def test_only_whoever_may_approve_is_listened_to_for_long(serve: Serve) -> None:
+    path = serve(lambda _: False)
+    sock = connect(path, PLAN)
+    try:
+        for _ in range(1000):
+            sock.sendall(b"[" * 65536)
+    except OSError:
+        pass
+    else:
+        pytest.fail("64 MiB were taken")
+    with sock, sock.makefile("rb") as lines:
+        error = json.loads(lines.readline())["error"]
+    assert error["kind"] == "denied"
+    assert "approvers" in error["message"]
+
+
+def test_a_plan_is_taken_whole_and_another_waits_for_it(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_ASK_SECONDS", 0.5)
+    path = serve()
+    assert ask(path, PLAN + b"a" * 5_000_000 + b'"}}')["answer"]["size"] == 5_000_000
+    with connect(path, PLAN + b"a" * 70_000):
+        time.sleep(0.1)
+        assert "another plan" in ask(path, PLAN + b"a" * 70_000 + b'"}}')["error"]["message"]
+        # Only plans wait.
+        assert "answer" in ask(path, b'{"ask": "quick"}')
+
+
+def test_what_utf8_cannot_say_is_answered(serve: Serve) -> None:
+    assert ask(serve(), b'{"ask": "a", "words": {"said": "\\ud800\\u001b"}}')["answer"]["said"] == "\ud800\x1b"
+
+
+def test_without_descriptors_questions_wait(serve: Serve) -> None:
+    path = serve()
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(20)
+    held: list[int] = []
+    old = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, old[1]))
+    try:
+        while True:
+            try:
+                held.append(os.dup(0))
+            except OSError:
+                break
+        sock.connect(str(path))
+        sock.sendall(b'{"ask": "patient"}\n')
+        time.sleep(0.5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, old)
+        for one in held:
+            os.close(one)
+    with sock, sock.makefile("rb") as lines:
+        assert json.loads(lines.readline())["answer"]["ask"] == "patient"
+
+
+def test_an_end_waits_neither_for_the_silent_nor_long_for_the_slow(tmp_path: Path) -> None:
+    release = Event()
+
+    def slow(ask: str, _: Mapping[str, str], __: Peer) -> dict[str, Any]:
+        if ask == "short":
+            time.sleep(0.5)
+            return {"done": True}
+        release.wait(60)
+        raise QuestionError("undecided", "")
+
+    one = ApiServer(tmp_path / "sock", "no-such-group", slow)
+    one.start()
+    silent, long = connect(one.path), connect(one.path, b'{"ask": "long"}\n')
+    short = connect(one.path, b'{"ask": "short"}\n')
+    time.sleep(0.2)
+    started = time.monotonic()
+    one.stop()
+    assert time.monotonic() - started < 3
+    assert not one.path.exists()
+    with silent, long, short, short.makefile("rb") as lines:
+        assert json.loads(lines.readline())["answer"] == {"done": True}
+        assert silent.recv(1) == b""
+        assert long.recv(1) == b""
+    release.set()
