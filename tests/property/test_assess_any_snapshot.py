@@ -13,6 +13,7 @@ from hypothesis.strategies import SearchStrategy
 
 from ctlctl.assess.assessment import assess
 from ctlctl.assess.model import CredentialState, FindingSeverity, Policy
+from ctlctl.inventory.enrolments import EnrolmentFact
 from ctlctl.inventory.nodevalues import (
     BackupFact,
     NodeState,
@@ -253,6 +254,22 @@ snapshots = st.builds(
             instants,
         ),
         max_size=2,
+    ).map(tuple),
+    enrolments=st.lists(
+        st.builds(
+            EnrolmentFact,
+            name=words,
+            user=words,
+            instance=maybe_words,
+            not_after=maybe_instants,
+            usable_until=maybe_instants,
+            verdict=st.sampled_from(["due", "not-due", "refused", None]),
+            failures=st.integers(0, 99),
+            failure=st.sampled_from(["refused", "unreachable", "busy", "no-credential", "expired", None]),
+            words=words,
+            next_attempt=maybe_instants,
+        ),
+        max_size=3,
     ).map(tuple),
 )
 
