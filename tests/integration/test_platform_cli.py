@@ -303,6 +303,13 @@ class TestTrouble:
             error = failing(server.settings())
             assert error.fault in (ConnectorFault.UNREACHABLE, ConnectorFault.PROTOCOL)
 
+    def test_a_server_that_is_full_hangs_up_without_a_word(self) -> None:
+        with tcp_server(lambda _: None) as port, ssh_server() as server:
+            error = failing(server.settings(port=port))
+        # It is there and has no room: no trouble of the protocol.
+        assert error.fault is ConnectorFault.UNREACHABLE
+        assert "closed" in error.detail
+
     def test_something_that_is_not_ssh(self) -> None:
         def refuse(exchange: TcpExchange) -> None:
             exchange.sock.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n" * 200)

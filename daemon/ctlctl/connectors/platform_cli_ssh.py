@@ -34,6 +34,8 @@ _SHA1_KEX: Final = ("diffie-hellman-group-exchange-sha1", "diffie-hellman-group1
 _NO_KEX: Final = ("diffie-hellman-group1-sha1",)
 _NO_CIPHERS: Final = ("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc")
 _NO_MACS: Final = ("hmac-md5", "hmac-md5-96", "hmac-sha1-96")
+#: How paramiko begins when a connection ends, or is reset, before the first line of the server.
+_NO_WORD: Final = "Error reading SSH protocol banner"
 #: Questions of one keyboard-interactive login that are answered; more than one is unusual already.
 _MAX_QUESTIONS: Final = 4
 #: Seconds for paramiko's thread to end; it looks ten times a second.
@@ -257,13 +259,10 @@ def _broken_handshake(error: BaseException | None, place: Place, *, sha1: bool) 
         return _NothingInCommonError(
             ConnectorFault.PROTOCOL, f"the SSH key exchange failed: {what}", place=place, advice=advice
         )
-    reason = "the connection was closed" if error is None or isinstance(error, EOFError) else _reason(error)
-    # A full sshd drops connections before it says a word.
-    fault = (
-        ConnectorFault.UNREACHABLE
-        if error is None or isinstance(error, EOFError | OSError)
-        else ConnectorFault.PROTOCOL
-    )
+    # A full sshd drops connections before it says a word; paramiko tells that in words alone.
+    closed = error is None or isinstance(error, EOFError) or str(error).startswith(_NO_WORD)
+    reason = "the connection was closed" if error is None or closed else _reason(error)
+    fault = ConnectorFault.UNREACHABLE if closed or isinstance(error, OSError) else ConnectorFault.PROTOCOL
     return PlatformCliError(fault, f"the SSH key exchange failed ({reason})", place=place)
 
 
