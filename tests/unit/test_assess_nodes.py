@@ -262,6 +262,17 @@ def test_an_account_that_is_refused_is_one_finding() -> None:
     assert (one.severity, one.count) == (CRITICAL, 3)
 
 
+def test_who_was_not_asked_with_a_refused_account_says_nothing_more() -> None:
+    well = states(failed(CLI, "pub", "credentials", at=None))
+    never = SourceState(API, None, NOW, Fault("credentials", "refused before", ""), NOW - 60)
+    snapshot = replace(
+        well,
+        node_states=tuple(one for one in well.node_states if one.source is not API),
+        sources={**well.sources, API: never},
+    )
+    assert set(found(snapshot)) == {("credentials-refused", "platform")}
+
+
 def test_control_center_takes_the_account_of_axl() -> None:
     refused = states(*(failed(CC, node, "credentials") for node in ALL))
     assert set(found(refused)) == {("credentials-refused", "control-center")}

@@ -36,6 +36,8 @@ _WITHOUT: Final = {
 #: Sources that every cluster has; a look at the phones themselves may be switched off.
 _ALWAYS: Final = frozenset({Source.AXL, Source.RIS, Source.TRUST_LISTS, Source.TLS_PORTS})
 _SOAP: Final = frozenset({Source.AXL, Source.RIS})
+#: Sources with one account.
+_PLATFORM: Final = frozenset({Source.CERTIFICATE_API, Source.PLATFORM_CLI})
 #: Sources whose name is a plural.
 _MANY: Final = frozenset({Source.TRUST_LISTS, Source.TLS_PORTS, Source.PHONE_TLS, Source.PHONE_PAGES})
 
@@ -49,7 +51,7 @@ def report_sources(snapshot: Snapshot, policy: Policy, now: int, findings: Findi
         now: the instant.
         findings: where it goes.
     """
-    for source in Source:
+    for source in (one for one in Source if not _is_told_of_account(one, snapshot)):
         state = snapshot.sources.get(source)
         if told_by_node(source, snapshot):
             if state is not None and state.fault is not None and not is_of_nodes(state.fault, source, snapshot):
@@ -83,6 +85,16 @@ def _is_told_elsewhere(source: Source, snapshot: Snapshot) -> bool:
     if source is Source.TRUST_LISTS:
         return any(one.fault is not None for one in snapshot.lists)
     return source is Source.TLS_PORTS and any(one.fault is not None for one in snapshot.ports)
+
+
+def _is_told_of_account(source: Source, snapshot: Snapshot) -> bool:
+    """Tell whether a source was not asked because another one, which told so, was refused the account of both."""
+    state = snapshot.sources.get(source)
+    fault = None if state is None else state.fault
+    if source not in _PLATFORM or fault is None or fault.kind != "credentials":
+        return False
+    others = (one for one in snapshot.node_states if one.source in _PLATFORM)
+    return any(one.fault is not None and one.fault.kind == "credentials" for one in others)
 
 
 def _is_unsupported(state: SourceState) -> bool:
