@@ -45,7 +45,8 @@ class Machine:
     @property
     def counts(self) -> dict[PhoneState, int]:
         """How many phones stand where."""
-        return {state: many for state, many in self._ledger.states.items() if many}
+        # Of a copy: another thread may ask while this one decides.
+        return {state: many for state, many in dict(self._ledger.states).items() if many}
 
     def decide(self, facts: Facts, now: int) -> Decision:
         """Take what is new, and say what is to be done.

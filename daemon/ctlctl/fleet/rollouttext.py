@@ -1,7 +1,7 @@
 """How a rollout goes, for a person: at most 80 columns, numbers before adjectives, the next command last."""
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ctlctl.fleet.words import minute, plural, span
@@ -87,8 +87,11 @@ def rollout_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str
         now: the instant.
         colour: whether colours repeat what words say.
     """
-    mode = paint(str(rollout["mode"]), _COLOURS.get(rollout["mode"], "bold"), on=colour)
-    yield f"{rollout['plan']}  {printable(rollout['cluster'])} · {mode}{_stage(rollout)}{_window(rollout, now)}"
+    mode = str(rollout["mode"])
+    plain = f"{printable(rollout['cluster'])} · {mode}{_stage(rollout)}{_window(rollout, now)}"
+    first, *more = _packed(f"{rollout['plan']}  ", plain.split(" · "))
+    yield first.replace(f" · {mode}", f" · {paint(mode, _COLOURS.get(mode, 'bold'), on=colour)}", 1)
+    yield from more
     yield _bar(rollout)
     left = _many(rollout, "planned")
     parts = [f"{_many(rollout, *_DONE):,} done", f"{_many(rollout, *_FLYING):,} in flight"]
@@ -97,7 +100,7 @@ def rollout_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str
     for state in ("retry-next-window", "overdue", "cancelled"):
         many = _many(rollout, state)
         parts += [f"{many:,} {_STATES[state]}"] if many else []
-    yield f"  {' · '.join([*parts, f'{left:,} to go'])}"
+    yield from _packed("  ", [*parts, f"{left:,} to go"])
     yield from _why(rollout, now)
     for state, reasons in sorted(rollout.get("reasons", {}).items()):
         said = " · ".join(f"{many} {reason}" for reason, many in sorted(reasons.items(), key=lambda one: -one[1]))
@@ -111,9 +114,19 @@ def rollout_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str
 
 def _titled(title: str, text: str) -> Iterator[str]:
     head, rest = f"  {title:<18} ", " " * 21
-    yield from textwrap.wrap(
-        text, _WIDTH, initial_indent=head, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
-    )
+    yield from textwrap.wrap(text, _WIDTH, initial_indent=head, subsequent_indent=rest, break_on_hyphens=False)
+
+
+def _packed(head: str, parts: Sequence[str]) -> Iterator[str]:
+    """Give parts with points between them, as many in a line as it has room for."""
+    line = head + parts[0]
+    for part in parts[1:]:
+        if len(line) + len(part) + 3 > _WIDTH:
+            yield line
+            line = " " * len(head) + part
+        else:
+            line += f" · {part}"
+    yield line
 
 
 def _stage(rollout: Rollout) -> str:
@@ -160,8 +173,9 @@ def _forecast(rollout: Rollout, now: float) -> Iterator[str]:
         finish = (
             "not within a year of windows" if rollout["finish"] is None else f"finish ≈ {minute(rollout['finish'])}"
         )
-        behind = f" · BEHIND its deadline {minute(rollout['deadline'])}" if rollout["behind"] else ""
-        yield f"  {'pace':<18} {rollout['per_minute']:.0f} phones/min ({measured}) · {finish}{behind}"
+        behind = [f"BEHIND its deadline {minute(rollout['deadline'])}"] if rollout["behind"] else []
+        pace = f"{rollout['per_minute']:.0f} phones/min ({measured})"
+        yield from _packed(f"  {'pace':<18} ", [pace, finish, *behind])
     throttled = f", {rollout['throttled']:,} answers throttled" if rollout["throttled"] else ", none throttled"
     yield f"  {'AXL':<18} {rollout['pace']:.1f} writes/s{throttled}"
     registered, baseline = rollout["registered"], rollout["baseline"]
@@ -173,7 +187,7 @@ def _forecast(rollout: Rollout, now: float) -> Iterator[str]:
 def _next(rollout: Rollout) -> Iterator[str]:
     plan = rollout["plan"]
     if rollout["mode"] == "halted":
-        yield f"Next: find the cause; then ctlctl rollout resume {plan}, or ctlctl rollout abort {plan}"
+        yield f"Next: find the cause; then ctlctl rollout resume {plan}, or abort {plan}"
     elif rollout["mode"] == "paused":
         yield f"Next: ctlctl rollout resume {plan}"
     elif rollout["ended_at"] is not None:

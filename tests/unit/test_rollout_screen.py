@@ -1,0 +1,78 @@
+"""What `ctlctl rollout status` draws has its place in 80 columns, however large, long and late a rollout is."""
+
+import re
+from typing import Any
+
+import pytest
+
+from ctlctl.fleet.rollouttext import rollout_lines
+
+NOW = 1_795_392_000
+COLOUR = re.compile(r"\x1b\[\d+m")
+
+
+def document(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+    made: dict[str, Any] = {
+        "plan": "27e654",
+        "cluster": "headquarters-frankfurt",
+        "mode": "running",
+        "mode_since": NOW - 900,
+        "halt": None,
+        "words": "",
+        "started_at": NOW - 9999,
+        "ended_at": None,
+        "stage": 3,
+        "canaries": [10, 50, 200],
+        "batches": [{"number": 114, "size": 250, "failures": 3, "absent": 0}],
+        "bake_until": NOW,
+        "window_closes": NOW + 9 * 86_400,
+        "counts": {
+            "done": 20_412,
+            "waiting": 640,
+            "to-person": 160,
+            "retry-next-window": 1222,
+            "overdue": 333,
+            "planned": 16_400,
+            "cancelled": 112,
+        },
+        "phones": 40_000,
+        "pace": 2.5,
+        "throttled": 12_340,
+        "baseline": 41_000,
+        "registered": 40_990,
+        "live": True,
+        "hold": "window-ends",
+        "trouble": "",
+        "deadline": NOW - 1,
+        "per_minute": 25.0,
+        "measured": True,
+        "finish": NOW + 99_999,
+        "behind": True,
+        "reasons": {"to-person": {"invalid-authentication-string": 90, "not-registered-again": 40, "same-expiry": 30}},
+        "proofs": {"certificate+expiry+registered+status": 20_000},
+    }
+    return made | changes
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"mode": "halted", "halt": "failures", "words": "batch 114: 12 of 250 failed"},
+        {"mode": "paused", "words": f"uid 1000 (kim): {'lunch' * 40}"},
+        {"trouble": f"AXL cannot be written to (rights): {'x' * 190}"},
+        {"finish": None, "behind": False, "cluster": "c" * 40},
+    ],
+)
+def test_no_line_is_too_long(changes: dict[str, Any], colour: bool) -> None:
+    lines = [COLOUR.sub("", line) for line in rollout_lines(document(**changes), NOW, colour=colour)]
+    assert max(map(len, lines)) <= 80, lines
+    text = "\n".join(lines)
+    for part in ("20,412 done", "16,400 to go", "12,340 answers throttled", f"· {document(**changes)['mode']}"):
+        assert part in text
+
+
+def test_colour_only_repeats_the_word() -> None:
+    (first, *_) = rollout_lines(document(cluster="running"), NOW, colour=True)
+    assert first.startswith("27e654  running · \x1b[32mrunning\x1b[0m")
