@@ -42,16 +42,29 @@ from ctlctl_capf.rollout.facts import (
 )
 from ctlctl_capf.rollout.machine import Machine
 from ctlctl_capf.rollout.model import RolloutPlan
-from ctlctl_capf.rollout.rows import AT_WORK, MAYBE_AWAY, Head, Mode, PhoneRow, PhoneState, RolloutState, recover
+from ctlctl_capf.rollout.rows import (
+    AT_WORK,
+    IN_FLIGHT,
+    MAYBE_AWAY,
+    Head,
+    Mode,
+    PhoneRow,
+    PhoneState,
+    RolloutState,
+    recover,
+)
 
 _LOG: Final = structlog.get_logger("ctld")
 #: Modes after which nothing of a rollout is left to do, once no phone is at work.
 _OVER: Final = frozenset({Mode.ABORTED, Mode.FINISHED})
+#: Why no phone is taken, where that does not change from one second to the next.
+_RESTING: Final = frozenset({Hold.STOPPED, Hold.NO_WINDOW, Hold.WINDOW_ENDS, Hold.BAKING})
 #: Seconds between two looks at whether the approval still holds.
 _VALIDITY_SECONDS: Final = 300
-#: Seconds for which it is remembered how many phones were away, and seconds that a count of all phones takes.
-_AWAY_SECONDS: Final = 7200
-_COUNT_SECONDS: Final = 600
+_MINUTE: Final = 60
+#: Minutes for which it is remembered how many phones were away, and minutes that a count of all phones takes.
+_AWAY_MINUTES: Final = 120
+_COUNT_MINUTES: Final = 10
 #: Seconds for which AXL that was away is left alone.
 _AXL_SECONDS: Final = 30
 #: Seconds for which a head that only tells the time need not be kept.
@@ -88,6 +101,7 @@ class RolloutRun:
         self._places = {phone.name: place for place, phone in enumerate(plan.phones)}
         self._take_up(rollout.head, rows)
         self._turns = Condition()
+        self._woken = False
         self._commands: list[Command] = []
         self._readings: dict[str, Reading] = {}
         self._seen: dict[str, Registration] = {}
@@ -100,7 +114,8 @@ class RolloutRun:
         self._unwritten: int | None = None
         self._invalid = ""
         self._looked_at: int | None = None
-        self._away: list[tuple[int, int]] = []
+        #: The most phones that were away in a minute, by the minute.
+        self._away: dict[int, int] = {}
         self.hold = Hold.NONE
         self.head = self._kept = rollout.head
         self._vain = self._refused = ""
@@ -133,6 +148,11 @@ class RolloutRun:
         return self._is_over(self.head)
 
     @property
+    def rests(self) -> bool:
+        """Whether nothing happens for some time: no phone is in flight, and none may be taken."""
+        return self.hold in _RESTING and not any(self.counts.get(state) for state in IN_FLIGHT)
+
+    @property
     def counts(self) -> Mapping[PhoneState, int]:
         """How many phones stand where."""
         return self._machine.counts
@@ -153,7 +173,20 @@ class RolloutRun:
         """
         with self._turns:
             self._commands.append(command)
+            self._turns.notify_all()
             return self._turns.wait_for(lambda: all(one is not command for one in self._commands), seconds)
+
+    def rest(self, seconds: float) -> None:
+        """Let some real seconds pass, fewer where somebody wants something."""
+        with self._turns:
+            self._turns.wait_for(lambda: self._woken or bool(self._commands), seconds)
+            self._woken = False
+
+    def wake(self) -> None:
+        """End its rest."""
+        with self._turns:
+            self._woken = True
+            self._turns.notify_all()
 
     def leave(self) -> tuple[Command, ...]:
         """Write to the audit log what came of the last writes, once no step follows.
@@ -231,12 +264,16 @@ class RolloutRun:
         proven of each does not wait for the next count of all.
         """
         away = sum(self.counts.get(state, 0) for state in MAYBE_AWAY)
-        self._away = [(at, many) for at, many in self._away if now - _AWAY_SECONDS <= at <= now] + [(now, away)]
+        minute = now // _MINUTE
+        # By the minute: there is a turn every second, and this is looked through at each.
+        self._away = {then: many for then, many in self._away.items() if minute - _AWAY_MINUTES <= then <= minute}
+        self._away[minute] = max(away, self._away.get(minute, 0))
         told = self._ports.registered()
         if told is None:
             return None
         count, at = told
-        around = [many for then, many in self._away if at - _COUNT_SECONDS <= then <= at]
+        first, last = at // _MINUTE - _COUNT_MINUTES, at // _MINUTE
+        around = [many for then, many in self._away.items() if first <= then <= last]
         return count + max(0, max(around, default=0) - away)
 
     def _is_away(self, now: int) -> bool:

@@ -37,6 +37,8 @@ _LOG: Final = structlog.get_logger("ctld")
 
 #: Real seconds between two turns of a rollout.
 TICK_SECONDS: Final = 1.0
+#: Turns that are left out while nothing happens: a rollout waits for its window for days.
+_REST_TURNS: Final = 10
 #: Real seconds to wait when the store cannot be written.
 _STORE_SECONDS: Final = 5.0
 #: Real seconds that threads have to end.
@@ -138,6 +140,7 @@ class Rollouts:
     def _change(self, running: _Running) -> None:
         """End what carries a rollout out, and take it up again."""
         running.leaving.set()
+        running.run.wake()
         running.thread.join()
         if self._stopping.is_set():
             return
@@ -154,7 +157,10 @@ class Rollouts:
     def stop(self) -> None:
         """Wait until every turn under way has ended."""
         end = time.monotonic() + _STOP_SECONDS
-        for running in list(self._running.values()):
+        everything = list(self._running.values())
+        for running in everything:
+            running.run.wake()
+        for running in everything:
             running.thread.join(max(0.0, end - time.monotonic()))
             if running.thread.is_alive():
                 _LOG.warning("rollout-cut-off", rollout=running.run.rollout.number)
@@ -197,7 +203,10 @@ class Rollouts:
             except Exception:
                 log.exception("rollout-broke")
                 pause = _STORE_SECONDS
-            self._stopping.wait(pause)
+            if kept and run.rests:
+                run.rest(pause * _REST_TURNS)
+            else:
+                self._stopping.wait(pause)
         try:
             running.left = run.leave()
         except StoreError as error:
