@@ -27,9 +27,10 @@ from ctlctl.service.history import audit_answer, list_history, phone_history
 from ctlctl.service.holding import held_store
 from ctlctl.service.hub import Hub
 from ctlctl.service.jobs import Jobs
+from ctlctl.service.planshelf import may_approve
 from ctlctl.service.policy import intervals_of
 from ctlctl.service.rolloutfacts import RolloutFacts
-from ctlctl.service.rollouts import TICK_SECONDS, Rollouts, may_approve
+from ctlctl.service.rollouts import TICK_SECONDS, Rollouts
 from ctlctl.service.sdnotify import Notifier, watchdog_seconds
 from ctlctl.service.server import ApiServer, Peer, QuestionError
 from ctlctl.service.snapshotfile import SnapshotWriter

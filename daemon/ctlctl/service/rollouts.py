@@ -8,30 +8,23 @@ from typing import Any, Final
 
 import structlog
 
-from ctlctl import __version__
 from ctlctl.act.rolloutrows import RolloutRowError, head_text, row_text
 from ctlctl.act.rolloutrun import RolloutRun
-from ctlctl.fleet.files import SnapshotError, SnapshotFiles
-from ctlctl.plan.approval import is_expired
-from ctlctl.plan.document import PlanFileError, read_plan
-from ctlctl.plan.facts import FactsError
-from ctlctl.plan.files import FileError, read_names
-from ctlctl.plan.making import Basis
-from ctlctl.plan.model import SHORT, SealedPlan
-from ctlctl.plan.rechecking import Recheck, recheck
+from ctlctl.fleet.files import SnapshotFiles
+from ctlctl.plan.document import PlanFileError
+from ctlctl.plan.model import SHORT
 from ctlctl.service.acting import may_write
 from ctlctl.service.hub import Hub
+from ctlctl.service.planshelf import FindWorker, PlanShelf, approvals_missing
 from ctlctl.service.rolloutdocs import about_rows, rollout_document
 from ctlctl.service.rolloutworld import RolloutWorld
-from ctlctl.service.server import Peer, QuestionError, peer_of
+from ctlctl.service.server import Peer, QuestionError
 from ctlctl.service.worker import ClusterWorker
-from ctlctl.store.rolloutstore import Approval, BusyClusterError, StoredPlan, StoredRollout
+from ctlctl.store.rolloutstore import BusyClusterError, StoredRollout
 from ctlctl.store.store import Store, StoreError
 from ctlctl.terminal import printable
 from ctlctl_capf.rollout.facts import Command, Wish
-from ctlctl_capf.rollout.rows import PhoneRow, PhoneState, begin
-from ctlctl_config.model import ClusterSettings
-from ctlctl_config.rollout import RolloutSettings
+from ctlctl_capf.rollout.rows import Mode, PhoneRow, PhoneState, begin
 
 _LOG: Final = structlog.get_logger("ctld")
 
@@ -51,6 +44,12 @@ _WISHES: Final[Mapping[str, Wish]] = {
     "rollout-pause": Wish.PAUSE,
     "rollout-resume": Wish.RESUME,
     "rollout-abort": Wish.ABORT,
+}
+#: In which modes a wish means anything.
+_FITS: Final[Mapping[Wish, frozenset[Mode]]] = {
+    Wish.PAUSE: frozenset({Mode.RUNNING}),
+    Wish.RESUME: frozenset({Mode.PAUSED, Mode.HALTED}),
+    Wish.ABORT: frozenset({Mode.RUNNING, Mode.PAUSED, Mode.HALTED}),
 }
 
 
@@ -99,6 +98,7 @@ class Rollouts:
         self._tick = tick_seconds
         self._lock = Lock()
         self._running: dict[int, _Running] = {}
+        self._shelf = PlanShelf(store, files, now, self._note)
         self._workers: Mapping[str, ClusterWorker] = {}
 
     # Life.
@@ -166,7 +166,7 @@ class Rollouts:
                 _LOG.warning("rollout-cut-off", rollout=running.run.rollout.number)
 
     def _begin(self, rollout: StoredRollout, worker: ClusterWorker) -> None:
-        stored, sealed = self._plan(rollout.plan)
+        stored, sealed = self._shelf.plan(rollout.plan)
         plan = sealed.rollout(rollout.started_at)
         rows = self._store.acts.rows(rollout.number)
 
@@ -229,7 +229,7 @@ class Rollouts:
         }
 
     def answer(
-        self, ask: str, words: Mapping[str, str], who: Peer, writers: tuple[str, ...], find: "FindWorker"
+        self, ask: str, words: Mapping[str, str], who: Peer, writers: tuple[str, ...], find: FindWorker
     ) -> dict[str, Any]:
         """Answer a question.
 
@@ -245,13 +245,13 @@ class Rollouts:
         """
         head = {"schema": f"ctlctl.{ask}/1", "at": int(self._now())}
         if ask == "plan-list":
-            return head | self._list_plans(words)
+            return head | self._shelf.listing(words)
         if ask == "rollout-status":
             return head | {"rollouts": self._status(words)}
         if ask == "rollout-evidence":
             return head | self._evidence(words)
         if ask == "plan-approve":
-            return head | self._approve(words, who, find)
+            return head | self._shelf.approve(words, who, find)
         if not may_write(who, writers):
             self._note(who, f"{ask}-denied", "", {"words": printable(words.get("plan", ""))[:_MAX_REASON]})
             raise QuestionError("denied", f"{who} may not do that: root may, and whom [api] writers names")
@@ -263,105 +263,10 @@ class Rollouts:
         entry = self._store.audit(int(self._now()), str(who), event, cluster, detail)
         _LOG.info("audit", number=entry.number, event_name=event, who=str(who), cluster=cluster, hash=entry.hash)
 
-    def _plan(self, sha256: str) -> tuple[StoredPlan, SealedPlan]:
-        stored = self._store.acts.plan(sha256)
-        if stored is None:
-            raise QuestionError("none", f"ctld knows no plan {sha256!r}, or more than one: approve it first")
-        return stored, read_plan(stored.data)
-
-    # Plans.
-
-    def _list_plans(self, words: Mapping[str, str]) -> dict[str, Any]:
-        now = int(self._now())
-        started = {one.plan: one for one in reversed(self._store.acts.rollouts())}
-        rows = []
-        for plan in self._store.acts.plans(words.get("cluster", "")):
-            rollout = started.get(plan.sha256)
-            rows.append(
-                {
-                    "id": plan.id,
-                    "sha256": plan.sha256,
-                    "cluster": plan.cluster,
-                    "kept_at": plan.kept_at,
-                    "approvals": [{"at": one.at, "uid": one.uid, "name": one.name} for one in plan.approvals],
-                    "rollout": None if rollout is None else rollout.number,
-                    "mode": None if rollout is None else rollout.head.mode.value,
-                }
-            )
-        return {"total": len(rows), "offset": 0, "now": now, "rows": rows}
-
-    def _approve(self, words: Mapping[str, str], who: Peer, find: "FindWorker") -> dict[str, Any]:
-        try:
-            sealed = read_plan(words.get("plan", "").encode())
-        except PlanFileError as error:
-            raise QuestionError("denied", f"not approved: {error}") from None
-        plan, now = sealed.plan, int(self._now())
-        settings = find(plan.cluster).settings
-        rules = settings.rollout
-        if not may_approve(who, rules):
-            self._note(who, "plan-approve-denied", plan.cluster, {"plan": sealed.sha256})
-            raise QuestionError(
-                "denied",
-                f"{who} may not approve: root may, and whom [clusters.{plan.cluster}.rollout] approvers names",
-            )
-        found = self._recheck(sealed, settings, now)
-        stored = StoredPlan(sealed.sha256, sealed.id, plan.cluster, sealed.data, now, ())
-        self._store.acts.approve(
-            stored,
-            Approval(now, who.uid, who.name),
-            str(who),
-            (now, "plan-approved", {"plan": sealed.id, "sha256": sealed.sha256, "phones": len(plan.phones)}),
-        )
-        kept, _ = self._plan(sealed.sha256)
-        missing = _approvals_missing(kept, rules, now)
-        return {
-            "plan": sealed.id,
-            "sha256": sealed.sha256,
-            "cluster": plan.cluster,
-            "phones": len(plan.phones),
-            "approvals": [{"at": one.at, "uid": one.uid, "name": one.name} for one in kept.approvals],
-            "missing": missing,
-            "differences": list(found.differences),
-        }
-
-    def _recheck(self, sealed: SealedPlan, settings: ClusterSettings, now: int) -> Recheck:
-        """Hold a plan against the present: what its own file says of its guards proves nothing.
-
-        Raises:
-            QuestionError: it is too old, a guard stops it now, its phones have changed, or too little is known.
-        """
-        plan, rules = sealed.plan, settings.rollout
-        if is_expired(plan.created_at, rules.approval_days, now):
-            raise QuestionError(
-                "denied", f"plan {sealed.id} is older than {rules.approval_days} days, or of the future: make a new one"
-            )
-        try:
-            document = self._files.cluster(plan.cluster)
-            if document is None:
-                raise QuestionError("undecided", f"ctld has not looked at {plan.cluster} yet")
-            phones = list(self._files.phones(plan.cluster))
-            spared = None if rules.do_not_touch is None else frozenset(read_names(rules.do_not_touch))
-            basis = Basis(document, phones, live=True, do_not_touch=spared, now=now, tool=__version__)
-            found = recheck(plan, basis, settings)
-        except (SnapshotError, FactsError, FileError) as error:
-            raise QuestionError("undecided", f"how plan {sealed.id} stands now cannot be told: {error}") from None
-        if found.stopped_by:
-            stops = "; ".join(f"{guard.code.value}: {guard.words}" for guard in found.stopped_by)
-            raise QuestionError("denied", f"plan {sealed.id} is refused now by {stops}")
-        moved = found.drift
-        if moved.too_far:
-            first = moved.changes[0]
-            raise QuestionError(
-                "denied",
-                f"{len(moved.changes)} of {moved.phones} phones are not any more what plan {sealed.id} says, more than "
-                f"{moved.percent} %: {first.name} {first.words}; make a new plan",
-            )
-        return found
-
     # Rollouts.
 
-    def _start(self, words: Mapping[str, str], who: Peer, find: "FindWorker") -> dict[str, Any]:
-        stored, sealed = self._plan(words.get("plan", ""))
+    def _start(self, words: Mapping[str, str], who: Peer, find: FindWorker) -> dict[str, Any]:
+        stored, sealed = self._shelf.plan(words.get("plan", ""))
         confirm = words.get("confirm", "").lower()
         if len(confirm) < SHORT or not sealed.sha256.startswith(confirm):
             raise QuestionError(
@@ -369,7 +274,7 @@ class Rollouts:
             )
         now, worker = int(self._now()), find(stored.cluster)
         rules = worker.settings.rollout
-        missing = _approvals_missing(stored, rules, now)
+        missing = approvals_missing(stored, rules, now)
         if missing:
             raise QuestionError("denied", f"plan {stored.id} is not approved: {missing}")
         rollouts = self._store.acts.rollouts(stored.cluster)
@@ -380,7 +285,7 @@ class Rollouts:
                 f"plan {stored.id} was carried out already, by rollout {spent[0].number}: an approval is for one, so "
                 "make a new plan",
             )
-        self._recheck(sealed, worker.settings, now)
+        self._shelf.recheck(sealed, worker.settings, now)
         if worker.settings.writer is None:
             raise QuestionError(
                 "denied",
@@ -420,6 +325,9 @@ class Rollouts:
             why = "has ended" if rollout.ended_at is not None else "is not under way: the settings lack its cluster"
             raise QuestionError("denied", f"rollout {rollout.number} of plan {rollout.plan_id} {why}")
         wish = _WISHES[ask]
+        mode = running.run.head.mode
+        if mode not in _FITS[wish]:
+            raise QuestionError("denied", f"rollout {rollout.number} is {mode.value}: {wish.value} changes nothing")
         words_of = printable(words.get("reason", ""))
         if len(words_of) > _MAX_REASON:
             raise QuestionError("usage", f"a reason has {_MAX_REASON} characters at most")
@@ -477,7 +385,7 @@ class Rollouts:
 
     def _evidence(self, words: Mapping[str, str]) -> dict[str, Any]:
         rollout = self._find(words)
-        stored, _ = self._plan(rollout.plan)
+        stored, _ = self._shelf.plan(rollout.plan)
         running = self._running.get(rollout.number)
         rows = running.run.rows() if running is not None else self._store.acts.rows(rollout.number)
         head = running.run.head if running is not None else rollout.head
@@ -487,34 +395,3 @@ class Rollouts:
             "head": head_text(head),
             "rows": [row_text(row) for row in rows],
         }
-
-
-FindWorker = Callable[[str], ClusterWorker]
-
-
-def may_approve(who: Peer, rules: RolloutSettings) -> bool:
-    """Tell whether somebody may approve plans for a cluster with these rules."""
-    return (
-        who.uid == 0
-        or (bool(who.name) and who.name in rules.approvers)
-        or bool(who.groups.intersection(rules.approver_groups))
-    )
-
-
-def _still(approval: Approval, rules: RolloutSettings) -> bool:
-    """Tell whether somebody who approved still may, and whether it is still the same person who has that number."""
-    now = peer_of(approval.uid)
-    return now.name == approval.name and may_approve(now, rules)
-
-
-def _approvals_missing(plan: StoredPlan, rules: RolloutSettings, now: int) -> str:
-    """Tell which approvals are missing; "" for none."""
-    holding = {
-        one.uid for one in plan.approvals if not is_expired(one.at, rules.approval_days, now) and _still(one, rules)
-    }
-    needed = 2 if rules.second_approver else 1
-    if len(holding) >= needed:
-        return ""
-    if not plan.approvals or not holding:
-        return "nobody's approval holds"
-    return "a second person has to approve"
