@@ -15,7 +15,7 @@ from ctlctl.connectors.axl_values import PhoneChange
 from ctlctl.connectors.errors import ConnectorFault
 from ctlctl.store.rolloutstore import Approval, StoredPlan
 from ctlctl.store.store import Store
-from ctlctl_capf.rollout.actions import Arm, Cancel, Write
+from ctlctl_capf.rollout.actions import Arm, Cancel, Reset, Write
 from ctlctl_capf.rollout.facts import (
     PENDING_STATUS,
     Answer,
@@ -239,3 +239,10 @@ def test_what_a_look_right_before_shows_is_no_refusal_of_axl(write: Write, phone
     answer, fault = carry_out(axl, write, lambda: BORN)
     assert (answer.result, fault) == (Result.CONFLICT, None)
     assert axl.changes == []
+
+
+@pytest.mark.parametrize("phone", [None, replace(now_is("No Pending Operation", ""), status="Upgrade Success")])
+def test_a_phone_for_which_no_operation_waits_is_not_reset(phone: PhoneNow | None) -> None:
+    """It has been to CAPF by itself, or is gone: a reset would take it off the air for nothing."""
+    answer, fault = carry_out(OnePhone(phone), Reset("SEP0"), lambda: BORN)
+    assert (answer.result, fault) == (Result.CONFLICT, None)

@@ -120,13 +120,16 @@ def carry_out(axl: PhoneWriter, action: Write, now: Callable[[], float]) -> tupl
 
 def _do(axl: PhoneWriter, action: Write, at: int) -> str | None:
     """Do it; return why not, where a look right before shows another operation than there should be, or no phone."""
-    if isinstance(action, Reset):
-        axl.reset_phone(action.name)
-        return None
     found = next(axl.phones_now([action.name]), None)
     if found is None:
         return "there is no such phone"
     seen = reading_of(found, at)
+    if isinstance(action, Reset):
+        if not seen.pending:
+            # It has been to CAPF by itself, or somebody took the operation back: a reset would be for nothing.
+            return f"no operation waits for it: {seen.operation}, {seen.status}"
+        axl.reset_phone(action.name)
+        return None
     if isinstance(action, Arm):
         if seen.pending:
             return f"an operation is pending: {seen.operation}, {seen.status}, by {seen.finish_time or 'no time'}"
