@@ -55,8 +55,8 @@ EXPECTED: dict[str, tuple[set[str], set[str]]] = {
     "backup-old": ({"backup-old"}, {"CTLBackupOld"}),
     "tvs-missing": ({"tvs-unaware lab-sub2"}, {"CTLTVSUnaware"}),
 }
-#: Half of them each, so that two processors share the work.
-HALVES = (tuple(SCENARIOS)[::2], tuple(SCENARIOS)[1::2])
+#: A quarter of them each, so that processors share the work.
+QUARTERS = tuple(tuple(SCENARIOS)[number::4] for number in range(4))
 #: Panels that have something to show on worse days only.
 NOTHING_TO_SHOW = {"Rounds that fail", "AXL: requests and refusals", "Certificates of users, first end first"}
 #: Findings that are no more than worth knowing, wherever they turn up.
@@ -105,7 +105,7 @@ def test_every_scenario_is_expected_to_raise_something_or_nothing() -> None:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("names", HALVES, ids=["one half", "the other"])
+@pytest.mark.parametrize("names", QUARTERS, ids=["first", "second", "third", "fourth"])
 def test_each_scenario_raises_exactly_its_own(tmp_path: Path, names: tuple[str, ...]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
