@@ -38,6 +38,7 @@ class LabPlan:
         scenario: its name.
         speed: lab seconds in a real second.
         capf_in_process: whether phones meet CAPF in memory instead of on the wire.
+        clock: lab time; None for the machine's at that speed.
     """
 
     directory: Path
@@ -46,6 +47,7 @@ class LabPlan:
     scenario: str = "healthy"
     speed: float = 1.0
     capf_in_process: bool = False
+    clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def _check(world: WorldPlan) -> None:
 
 @contextmanager
 def _serving(plan: LabPlan, directory: LabDir) -> Iterator[RunningLab]:
-    world = build_world(plan.world, directory, Clock(speed=plan.speed))
+    world = build_world(plan.world, directory, plan.clock or Clock(speed=plan.speed))
     apply_scenario(world, plan.world, plan.scenario)
     services = Services(world, plan.ports, capf_in_process=plan.capf_in_process)
     control = ControlServer(plan.directory, Operator(world, plan.world))

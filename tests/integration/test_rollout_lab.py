@@ -18,7 +18,7 @@ def lsc_ends(lab: RunningLab) -> dict[str, int | None]:
     return {phone.name: None if phone.lsc is None else int(phone.lsc.not_after) for phone in phones}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_phones_without_an_lsc_come_to_fresh_ones_and_every_one_is_proven(tmp_path: Path) -> None:
     with fast_lab(tmp_path / "lab", phones=80, speed=60) as lab, rolling(lab) as watched:
         sha256 = planned(watched, tmp_path / "plan.json", *SECURE)
@@ -49,7 +49,7 @@ def test_phones_without_an_lsc_come_to_fresh_ones_and_every_one_is_proven(tmp_pa
     assert len((tmp_path / "bundle" / "rows.jsonl").read_text().splitlines()) == len(names)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(900)
 def test_what_is_refused(tmp_path: Path) -> None:
     with fast_lab(tmp_path / "lab", phones=20, speed=20, second_approver="true") as lab, rolling(lab) as watched:
         file = tmp_path / "plan.json"
@@ -74,7 +74,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         assert not any(lsc_ends(lab).values())
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(900)
 def test_a_poisoned_model_family_stops_at_the_canary(tmp_path: Path) -> None:
     with fast_lab(tmp_path / "lab", phones=60, speed=60) as lab:
         for phone in lab.world.cluster.phones.values():
@@ -97,7 +97,7 @@ def test_a_poisoned_model_family_stops_at_the_canary(tmp_path: Path) -> None:
             assert status(watched)["ended_at"] is not None
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(900)
 def test_paused_resumed_and_taken_up_by_another_daemon(tmp_path: Path) -> None:
     with fast_lab(tmp_path / "lab", phones=50, speed=60) as lab:
         with rolling(lab) as watched:

@@ -25,7 +25,7 @@ def total(watched: Watched, name: str) -> float:
     return sum(samples(watched, name))
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_a_halted_rollout_is_critical_everywhere_until_it_is_aborted(tmp_path: Path) -> None:
     with fast_lab(tmp_path / "lab", phones=60, speed=60) as lab:
         for phone in lab.world.cluster.phones.values():

@@ -1,8 +1,8 @@
 """ctld as a program of its own that goes by the time of a lab in another process, and that dies where it is told to.
 
-python -m support.fastctld SETTINGS INSTANT MONOTONIC SPEED [POINT COUNT]
+python -m support.fastctld SETTINGS TIME SPEED [POINT COUNT]
 
-INSTANT is the lab's time when the machine's monotonic clock, which all processes share, showed MONOTONIC. At the
+TIME is the file in which the lab's process counts its time, SPEED how fast that runs at most. At the
 COUNTth time that it comes to POINT the process kills itself as SIGKILL does: nothing is tidied up.
 """
 
@@ -10,16 +10,17 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+from ctlctl.connectors.pacing import TimeFlow
 from ctlctl.service.daemon import Daemon
 from ctlctl.service.rolloutworld import RolloutWorld
 from ctlctl.store.rolloutstore import RolloutStore
 from ctlctl_config import load_settings
+from support.steadyclock import reader
 
 #: Before and after a step is kept, and before, during and after a write to the cluster.
 POINTS: Final = ("before-save", "after-save", "before-write", "in-write", "after-write")
@@ -51,7 +52,8 @@ def _wrap(owner: type, name: str, point: str, times: int) -> None:
 
 def run(settings: Path, now: Callable[[], float], speed: float) -> None:
     """Run until somebody ends it."""
-    daemon = Daemon(settings, load_settings(settings), now, tick_seconds=0.05, rate=speed)
+    flow = TimeFlow(now, speed)
+    daemon = Daemon(settings, load_settings(settings), now, tick_seconds=0.05, flow=flow)
     daemon.start()
     # Whoever started it reads this.
     sys.stdout.write("ready\n")
@@ -61,13 +63,13 @@ def run(settings: Path, now: Callable[[], float], speed: float) -> None:
 
 def main() -> None:
     """Read the command line, and run."""
-    settings, instant, monotonic, speed = sys.argv[1:5]
-    if len(sys.argv) > 5:
-        point, times = sys.argv[5], int(sys.argv[6])
+    settings, file, speed = sys.argv[1:4]
+    if len(sys.argv) > 4:
+        point, times = sys.argv[4], int(sys.argv[5])
         owner, name = (RolloutStore, "save") if point.endswith("save") else (RolloutWorld, "write")
         _wrap(owner, name, point, times)
-    start, origin, rate = float(instant), float(monotonic), float(speed)
-    run(Path(settings), lambda: start + (time.monotonic() - origin) * rate, rate)
+    with reader(Path(file)) as clock:
+        run(Path(settings), clock.now, float(speed))
 
 
 if __name__ == "__main__":

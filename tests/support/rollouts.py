@@ -6,17 +6,19 @@ import time
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ctlctl.connectors.pacing import TimeFlow
 from ctlctl.service.daemon import Daemon
 from ctlctl_config import load_settings
 from ctlctl_lab.model import NO_OPERATION, AppAnswer
 from ctlctl_lab.run import RunningLab, running_lab
 from support.runninglab import lab_plan
-from support.watching import Watched, eventually
+from support.steadyclock import SteadyClock
+from support.watching import PATIENCE, Watched, eventually
 
 #: Settings of the cluster's rollouts: always open, small canaries, no baking.
 RULES = {
@@ -31,6 +33,9 @@ RULES = {
     "halt_failures": "1000",
     "halt_unregistered_percent": "100",
 }
+
+#: A busy machine is given so many times the real seconds that something takes at most.
+SLACK = 3.0
 
 
 def with_rules(settings: Path, **rules: str) -> None:
@@ -47,15 +52,24 @@ def fast_lab(
     directory: Path, *, phones: int, speed: float, scenario: str = "mic-only", **rules: str
 ) -> Iterator[RunningLab]:
     """Run a lab whose time runs fast, with an account for changes and rules for rollouts."""
-    with running_lab(lab_plan(directory, phones, 2, scenario, speed)) as lab:
+    clock = SteadyClock(speed, clock_file(directory))
+    plan = replace(lab_plan(directory, phones, 2, scenario, speed), clock=clock)
+    with clock.ticking(), running_lab(plan) as lab:
+        lab.world.timing = replace(lab.world.timing, capf_patience=PATIENCE)
         with_rules(lab.settings, **rules)
         yield lab
 
 
+def clock_file(directory: Path) -> Path:
+    """Return where other processes read a lab's time."""
+    return directory.with_name(f"{directory.name}.time")
+
+
 def daemon_of(lab: RunningLab, now: Callable[[], float] | None = None) -> Daemon:
     """Return a daemon that goes by the time of the lab's servers, or by a clock of its own."""
-    speed = lab.world.cluster.clock.speed
-    return Daemon(lab.settings, load_settings(lab.settings), now or lab.world.now, tick_seconds=0.05, rate=speed)
+    clock = lab.world.cluster.clock
+    flow = TimeFlow(clock.now, clock.speed)
+    return Daemon(lab.settings, load_settings(lab.settings), now or lab.world.now, tick_seconds=0.05, flow=flow)
 
 
 @contextmanager
@@ -102,8 +116,11 @@ def status(watched: Watched, plan: str = "1") -> dict[str, Any]:
 
 
 def until(watched: Watched, seconds: float, *modes: str) -> dict[str, Any]:
-    """Wait until a rollout is in one of these modes; return how it goes then."""
-    end = time.monotonic() + seconds
+    """Wait until a rollout is in one of these modes; return how it goes then.
+
+    It fails after ``seconds`` real ones, and those that a busy machine is given.
+    """
+    end = time.monotonic() + seconds * SLACK
     while True:
         found = status(watched)
         if found["mode"] in modes and (found["mode"] not in {"finished", "aborted"} or found["ended_at"] is not None):
@@ -113,8 +130,11 @@ def until(watched: Watched, seconds: float, *modes: str) -> dict[str, Any]:
 
 
 def waited(watched: Watched, seconds: float, check: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
-    """Wait until a rollout goes as it should; return how it goes then."""
-    end = time.monotonic() + seconds
+    """Wait until a rollout goes as it should; return how it goes then.
+
+    It fails after ``seconds`` real ones, and those that a busy machine is given.
+    """
+    end = time.monotonic() + seconds * SLACK
     while True:
         found = status(watched)
         if check(found):

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 # Calls a second under which a pace never goes, however busy the node is: one in ten seconds.
@@ -15,6 +16,35 @@ BACK_OFF_SECONDS: Final = (5.0, 10.0, 20.0, 40.0, 60.0)
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFlow:
+    """How time passes for whoever keeps to a pace; not as the machine's only in a simulation.
+
+    Attributes:
+        clock: seconds that only grow.
+        rate: how many of them pass in a real one.
+    """
+
+    clock: Clock = time.monotonic
+    rate: float = 1.0
+
+    def wait(self, seconds: float, sleep: Callable[[float], object]) -> None:
+        """Let seconds of this clock pass.
+
+        Args:
+            seconds: how many.
+            sleep: waits real ones; something true where the wait was broken off.
+        """
+        end = self.clock() + seconds
+        while (left := end - self.clock()) > 0:
+            if sleep(left / self.rate):
+                return
+
+
+#: As the machine has it.
+REAL_TIME: Final = TimeFlow()
 
 
 class Pace:

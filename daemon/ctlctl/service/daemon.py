@@ -15,6 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from ctlctl import __version__
+from ctlctl.connectors.pacing import REAL_TIME, TimeFlow
 from ctlctl.fleet.answers import AnswerError, NoSuchError, answer
 from ctlctl.fleet.files import SnapshotError, SnapshotFiles
 from ctlctl.inventory.words import Fault, Source
@@ -78,7 +79,7 @@ class Daemon:
         now: Callable[[], float] = time.time,
         *,
         tick_seconds: float = TICK_SECONDS,
-        rate: float = 1.0,
+        flow: TimeFlow = REAL_TIME,
     ) -> None:
         """Open nothing yet.
 
@@ -87,9 +88,9 @@ class Daemon:
             settings: what it says now.
             now: the clock, seconds since 1970.
             tick_seconds: real seconds between two turns of a rollout.
-            rate: seconds of the clock that pass in a real one; another than 1 only in a simulation.
+            flow: how time passes; another than the machine's only in a simulation.
         """
-        self._rate = rate
+        self._flow = flow
         self._tick_seconds = tick_seconds
         self._path = path
         self._settings = settings
@@ -145,7 +146,7 @@ class Daemon:
             SnapshotWriter(self._files),
             self._now,
             self._stopping,
-            self._rate,
+            self._flow,
             facts.brief,
         )
         self.registry.register(FleetCollector(lambda: self.hub.reports))

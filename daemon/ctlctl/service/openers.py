@@ -1,6 +1,5 @@
 """The interfaces of a cluster, opened as its settings say, each with an account of its own memory."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from ctlctl.cluster.soapsettings import axl_settings, ris_settings
 from ctlctl.connectors.axl import AxlClient
 from ctlctl.connectors.axl_ports import AxlObserver
 from ctlctl.connectors.errors import ConnectorFault, Place
+from ctlctl.connectors.pacing import REAL_TIME, TimeFlow
 from ctlctl.connectors.ports import TlsTrust
 from ctlctl.connectors.ris import RisClient
 from ctlctl.connectors.secret import Secret
@@ -41,7 +41,7 @@ class Opener:
         cluster: ClusterSettings,
         observer: AxlObserver,
         sleep: Callable[[float], object],
-        rate: float = 1.0,
+        flow: TimeFlow = REAL_TIME,
     ) -> None:
         """Open nothing yet.
 
@@ -50,9 +50,9 @@ class Opener:
             cluster: its settings.
             observer: hears of every request.
             sleep: waits that many seconds, or until the daemon ends.
-            rate: seconds of the cluster's clock that pass in a real one; another than 1 only in a simulation.
+            flow: how time passes; another than the machine's only in a simulation.
         """
-        self._rate = rate
+        self._flow = flow
         self._observer = observer
         self._sleep = sleep
         self._name = name
@@ -202,10 +202,10 @@ class Opener:
         return account
 
     def _wait(self, seconds: float) -> None:
-        self._sleep(seconds / self._rate)
+        self._flow.wait(seconds, self._sleep)
 
     def _clock(self) -> float:
-        return time.monotonic() * self._rate
+        return self._flow.clock()
 
     def _soap(self) -> tuple[Secret, TlsTrust]:
         account = self._accounts[Source.AXL]

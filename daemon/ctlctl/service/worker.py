@@ -12,6 +12,7 @@ import structlog
 from ctlctl.assess.assessment import assess
 from ctlctl.assess.model import Json, PhoneView
 from ctlctl.connectors.errors import ConnectorError, ConnectorFault
+from ctlctl.connectors.pacing import REAL_TIME, TimeFlow
 from ctlctl.connectors.ports import printable
 from ctlctl.inventory.collect_axl import read_cluster, read_phones
 from ctlctl.inventory.collect_lists import read_lists
@@ -101,7 +102,7 @@ class Tools:
         publisher: writes the snapshot.
         now: the clock, seconds since 1970.
         stopping: set when the daemon ends.
-        rate: seconds of the clock that pass in a real one; another than 1 only in a simulation.
+        flow: how time passes; another than the machine's only in a simulation.
         rollouts: tells in short of the rollouts of a cluster that have not ended.
         assessing: held while a cluster is judged: each snapshot of 40,000 phones takes 40 MB.
     """
@@ -112,7 +113,7 @@ class Tools:
     publisher: Publisher
     now: Now
     stopping: Event
-    rate: float = 1.0
+    flow: TimeFlow = REAL_TIME
     rollouts: Callable[[str], Rollouts] = lambda _: ()
     assessing: Lock = field(default_factory=Lock)
 
@@ -125,7 +126,7 @@ class ClusterWorker:
         self.settings = settings
         self._tools = tools
         self._throttled = Throttles(tools.meter)
-        self.opener = Opener(name, settings, self._throttled, tools.stopping.wait, tools.rate)
+        self.opener = Opener(name, settings, self._throttled, tools.stopping.wait, tools.flow)
         self._policy = policy_of(settings)
         self._turns = {source: Lock() for source in Source}
         self._begun = time.monotonic()
