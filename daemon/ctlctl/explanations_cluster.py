@@ -195,8 +195,9 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
     ),
     ClusterCode.PHONE_LIST_OLD: Explanation(
         "Registered phones print, on their own pages, the checksum of another list than the newest: of one that was "
-        "served before, of one that no node is known to have served, or none. Pages read before the list was new, or "
-        "before the phone last started, are not counted.",
+        "served before, of one that no node was ever seen to serve, or none. Every version that is kept counts, also "
+        "of nodes that are no longer asked; `ctlctl phone show` says which one, and how many versions behind it is. "
+        "Pages read before the list was new, or before the phone last started, are not counted.",
         "What only the newest list names, these phones do not trust. This is proof, where list-not-taken goes by "
         "times.",
         "Reset one of them and read its status messages. If it refuses the list, erase its lists there and see why "

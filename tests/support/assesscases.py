@@ -188,7 +188,7 @@ NODE_CASES = {
         S.WARNING,
         "itl",
         "1 registered phone does not hold the newest ITL, which is known for 50 d, by their own pages: 1 holds one "
-        "that no node is known to have served (8841: 1).",
+        "that no node was ever seen to serve (8841: 1).",
     ),
     C.TVS_UNAWARE: Case(
         lambda: tvs_answers(unknown_to("sub2", PUB)),

@@ -1,5 +1,6 @@
 """Lists as nodes and phones have them, and what TVS knows: proof beside what times only hint at."""
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import md5
@@ -8,16 +9,16 @@ import pytest
 
 from ctlctl.assess.installed import SETTLES_SECONDS
 from ctlctl.assess.known import Known
-from ctlctl.assess.model import ClusterCode, FindingSeverity
-from ctlctl.assess.phonelists import Held, PhoneLists
-from ctlctl.inventory.values import Phone, Registration
+from ctlctl.assess.model import ClusterCode, FindingSeverity, Held, HeldVersion
+from ctlctl.assess.phonelists import PhoneLists
+from ctlctl.inventory.values import PastVersion, Phone, Registration
 from ctlctl.inventory.words import ListKind, Source
 from support.assesscases import (
     OLDER_ITL,
     tvs_answers,
     unknown_to,
 )
-from support.lists import CAPF, PUB, SUB2
+from support.lists import CAPF, PUB, STRANGER, SUB2
 from support.pki import START
 from support.smallsnapshot import (
     ASKED,
@@ -107,13 +108,106 @@ def test_what_a_phone_holds(held: str | None, at: int, started: int, expected: H
     one = phone(page=page(itl_hash=held, at=at))
     assert one.registration is not None
     one = replace(one, registration=replace(one.registration, changed_at=started))
-    assert PhoneLists(REPLACED, Known(REPLACED)).held(one, "itl") is expected
+    assert PhoneLists(REPLACED, Known(REPLACED)).held(one, "itl").state is expected
 
 
 def test_a_strange_list_proves_nothing_while_a_tftp_node_is_silent() -> None:
     one = phone(page=page(itl_hash="ab" * 16))
     silent = replace(REPLACED, lists=tuple(each for each in REPLACED.lists if each.node == "pub"))
-    assert PhoneLists(silent, Known(silent)).held(one, "itl") is Held.UNKNOWN
+    assert PhoneLists(silent, Known(silent)).held(one, "itl").state is Held.UNKNOWN
+
+
+#: ITLs that differ by one name each.
+THEN = [itl("pub", (0, STRANGER.read(), f"then{n}", None), signer=STRANGER) for n in range(4)]
+FIRST, SECOND, OTHERS, GONE = THEN
+
+
+def past(node: str, data: bytes, first: int, last: int, kind: ListKind = "itl") -> PastVersion:
+    sums = tuple(hashlib.new(name, data).hexdigest() for name in ("md5", "sha1", "sha256", "sha512"))
+    return PastVersion(node, kind, sums[2], sums, NOW - first * DAY, NOW - last * DAY)
+
+
+#: pub served three before the one of now, one of them twice; sub1 another; a node that is asked no more a fifth.
+MANY = replace(
+    REPLACED,
+    past_versions=(
+        past("pub", FIRST, 90, 60),
+        past("sub9", GONE, 80, 50),
+        past("pub", SECOND, 60, 40),
+        past("sub1", OTHERS, 50, 30),
+        past("pub", OLDER_ITL, 40, 30),
+        past("sub1", itl("sub1"), 30, 0),
+        past("pub", SECOND, 30, 20),
+        past("pub", OLDER_ITL, 20, 2),
+        past("pub", itl(), 2, 0),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "nodes", "first", "last", "behind", "replaced"),
+    [
+        # Another list in between counts once, however often it came back.
+        (FIRST, ("pub",), 90, 60, 3, 60),
+        # One that came back is as far behind as when it was there last.
+        (SECOND, ("pub",), 60, 20, 2, 20),
+        (OLDER_ITL, ("pub",), 40, 2, 1, 2),
+        # Of another node than the one that changed last: told as that node's, behind by what that one served since.
+        (OTHERS, ("sub1",), 50, 30, 1, 30),
+        (GONE, ("sub9",), 80, 50, 0, None),
+    ],
+)
+@pytest.mark.parametrize("name", ["md5", "sha1", "sha256", "sha512"])
+def test_a_phone_that_missed_several_lists_is_no_stranger(  # noqa: PLR0917 - a row of the table
+    data: bytes, nodes: tuple[str, ...], first: int, last: int, behind: int, replaced: int | None, name: str
+) -> None:
+    held = PhoneLists(MANY, Known(MANY)).held(with_page(hashlib.new(name, data).hexdigest()), "itl")
+    replaced_at = None if replaced is None else NOW - replaced * DAY
+    sha256 = hashlib.sha256(data).hexdigest()
+    assert held.state is Held.OLDER
+    assert held.version == HeldVersion(sha256, nodes, NOW - first * DAY, NOW - last * DAY, behind, replaced_at)
+
+
+def test_what_every_version_tells_and_what_none_does() -> None:
+    judge = PhoneLists(MANY, Known(MANY))
+    assert judge.held(with_page(md5_of(itl())), "itl").state is Held.NEWEST
+    assert judge.held(with_page("ab" * 16), "itl").state is Held.FOREIGN
+    # A CTL's checksum is no ITL's.
+    assert judge.held(with_page(md5_of(ctl())), "itl").state is Held.FOREIGN
+
+
+def test_the_same_version_of_several_nodes_is_told_once() -> None:
+    versions = (
+        past("pub", FIRST, 90, 60, "ctl"),
+        past("sub1", FIRST, 89, 40, "ctl"),
+        past("pub", SECOND, 60, 40, "ctl"),
+        past("pub", ctl(), 40, 0, "ctl"),
+        past("sub1", ctl(), 40, 0, "ctl"),
+    )
+    snapshot = with_lists(newer("pub", "ctl", ctl(), SECOND, age=40 * DAY))
+    snapshot = replace(snapshot, past_versions=versions)
+    held = PhoneLists(snapshot, Known(snapshot)).held(phone(page=page(ctl_hash=md5_of(FIRST))), "ctl")
+    # sub1 served it last, and only one after it.
+    sha256 = hashlib.sha256(FIRST).hexdigest()
+    assert held.version == HeldVersion(sha256, ("pub", "sub1"), NOW - 90 * DAY, NOW - 40 * DAY, 1, NOW - 40 * DAY)
+
+
+def test_how_far_behind_is_told_and_counts_from_the_first_list_that_was_missed() -> None:
+    far = [replace(with_page(md5_of(FIRST)), config=phone(f"SEPF{n}").config) for n in range(3)]
+    one = with_page(md5_of(OLDER_ITL))
+    strange = replace(with_page("ab" * 16), config=phone("SEPS").config)
+    got = of(replace(MANY, phones=(*far, one, strange)), ClusterCode.PHONE_LIST_OLD)["itl"]
+    assert got.severity is W
+    assert (
+        "4 hold an older one that was served before (3 of them two or more versions behind, the oldest of pub, last "
+        "seen 2026-09-24); 1 holds one that no node was ever seen to serve" in got.summary
+    )
+    shown = got.evidence["versions"]
+    assert isinstance(shown, list)
+    assert [(each["behind"], each["phones"]) for each in shown if isinstance(each, dict)] == [(3, 3), (1, 1)]
+    # Two days are no long time for the newest list; that the one phone lacks none but that is no warning yet.
+    fresh = of(replace(MANY, phones=(one, strange)), ClusterCode.PHONE_LIST_OLD)["itl"]
+    assert fresh.severity is INFO
 
 
 def with_page(held: str, at: int = NOW - 3600, started: int = NOW - 5 * DAY, status: str = "Registered") -> Phone:

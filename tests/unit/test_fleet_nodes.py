@@ -137,7 +137,7 @@ def test_words_of_a_publisher_cannot_colour_a_terminal() -> None:
     assert "3 d ago" in line
 
 
-def phone_text(page: PhonePage | None) -> str:
+def phone_text(page: PhonePage | None, lists: tuple[str, ...] = (), **more: object) -> str:
     phone: dict[str, Any] = {
         "name": "SEP001122334455",
         "description": "",
@@ -162,8 +162,10 @@ def phone_text(page: PhonePage | None) -> str:
         "capf_since": NOW,
         "authentication_mode": None,
         "page": None if page is None else page_document(page),
+        **more,
     }
-    lines = phone_lines({"at": NOW, "phone": phone, "sources": {}, "lists": []}, colour=False)
+    served = [{"kind": kind, "first_seen": NOW - 9000} for kind in lists]
+    lines = phone_lines({"at": NOW, "phone": phone, "sources": {}, "lists": served}, colour=False)
     return " ".join(" ".join(line.split()) for line in lines)
 
 
@@ -173,3 +175,22 @@ def test_a_phone_shows_what_its_own_pages_say() -> None:
     assert "CTL not told · ITL not told · security mode not told" in phone_text(PhonePage(NOW))
     assert "its pages unreachable 2 min ago" in phone_text(PhonePage(NOW - 120, "unreachable"))
     assert "its pages never read" in phone_text(None)
+
+
+def test_a_phone_shows_which_list_it_holds_and_how_far_behind_that_is() -> None:
+    older = {"state": "older", "sha256": "ab", "nodes": ["pub", "sub1"], "first_seen": NOW - 86_400 * 90}
+    older |= {"last_seen": NOW - 86_400 * 60, "behind": 2}
+    both = ("ctl", "itl")
+    text = phone_text(PhonePage(NOW), both, holds={"ctl": {"state": "newest"}, "itl": older}, not_taken=["itl"])
+    assert (
+        "trust lists CTL newest, by its page · ITL 2 versions behind, by its page: that of pub, sub1, first seen "
+        "2026-08-25, last 2026-09-24" in text
+    )
+    last = phone_text(PhonePage(NOW), both, holds={"ctl": {"state": "none"}, "itl": {**older, "behind": 0}})
+    assert "CTL none, by its page · ITL the last one, by its page: that of pub, sub1" in last
+    strange = {"ctl": {"state": "foreign"}, "itl": {"state": "unknown"}}
+    assert "CTL one that no node was ever seen to serve, by its page · ITL not taken: newer than its registration" in (
+        phone_text(PhonePage(NOW), both, holds=strange, not_taken=["itl"])
+    )
+    # What no page proves, times only hint at.
+    assert "CTL newest, as far as times tell" in phone_text(None, ("ctl",), holds=None)

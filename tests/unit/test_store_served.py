@@ -1,7 +1,7 @@
 """Trust lists, certificates and ports in the store: every version with its time, and what silence leaves alone."""
 
 from collections.abc import Iterator
-from hashlib import sha256
+from hashlib import md5, sha1, sha256, sha512
 from pathlib import Path
 
 import pytest
@@ -136,6 +136,31 @@ def certificates(store: Store) -> list[tuple[str, str, str, bytes, int, int]]:
         (one.source.value, one.node, one.place, one.der, one.first_seen, one.last_seen)
         for one in store.snapshot(HQ).certificates
     ]
+
+
+def test_a_snapshot_has_the_checksums_of_every_version_of_every_node(store: Store) -> None:
+    rounds: tuple[tuple[int, dict[str, bytes | Fault]], ...] = (
+        (100, {"pub": OLD, "sub": b"sub's", "gone": b"its"}),
+        (200, {"pub": NEW, "sub": SILENT, "gone": b"its"}),
+        (300, {"pub": b"third", "sub": b""}),
+        (400, {"pub": OLD, "sub": b"sub's"}),
+    )
+    for at, lists in rounds:
+        store.record_lists(HQ, at, [(node, "itl", what) for node, what in lists.items()])
+    store.record_lists("branch", 100, [("pub", "itl", b"another cluster's")])
+    # An empty file has no checksum that a phone could show.
+    assert [(one.node, one.sha256, one.first_seen, one.last_seen) for one in store.snapshot(HQ).past_versions] == [
+        ("pub", sha256(OLD).hexdigest(), 100, 100),
+        ("sub", sha256(b"sub's").hexdigest(), 100, 100),
+        ("gone", sha256(b"its").hexdigest(), 100, 200),
+        ("pub", sha256(NEW).hexdigest(), 200, 200),
+        ("pub", sha256(b"third").hexdigest(), 300, 300),
+        ("pub", sha256(OLD).hexdigest(), 400, 400),
+        ("sub", sha256(b"sub's").hexdigest(), 400, 400),
+    ]
+    first = store.snapshot(HQ).past_versions[0]
+    assert first.sums == tuple(each(OLD, usedforsecurity=False).hexdigest() for each in (md5, sha1, sha256, sha512))
+    assert store.snapshot(HQ).past_versions == store.snapshot(HQ).past_versions
 
 
 def test_certificates_of_the_database_come_go_and_come_back(store: Store) -> None:

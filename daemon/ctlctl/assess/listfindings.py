@@ -3,16 +3,15 @@
 A CTL is the cluster's, so that one finding speaks of it; an ITL is each node's own.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.expected import Wanted
 from ctlctl.assess.judged import Judged
 from ctlctl.assess.known import Known
-from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
+from ctlctl.assess.model import ClusterCode, FindingSeverity, Held, HeldVersion, Json, Policy
 from ctlctl.assess.numbers import Tally
-from ctlctl.assess.phonelists import Held
 from ctlctl.assess.seen import CALLMANAGER, CALLMANAGER_ECDSA, CAPF, TVS
 from ctlctl.assess.words import ago, count, day, listed, span
 from ctlctl_trust.tlv import Role
@@ -20,6 +19,8 @@ from ctlctl_trust.tlv import Role
 if TYPE_CHECKING:
     from ctlctl.inventory.words import ListKind
 
+#: Versions that evidence names, those that most phones hold first.
+_VERSIONS_SHOWN = 10
 _UPDATE_CTL = "On the publisher: utils ctl update CTLFile"
 _AFTER_CTL = (
     "Then restart Cisco Tftp and Cisco CallManager on every node that runs them, and reset phones a batch at a time"
@@ -305,13 +306,6 @@ def report_not_taken(tally: Tally, policy: Policy, now: int, findings: Findings)
         )
 
 
-_HELD: Final = {
-    Held.OLDER.value: "an older one that a node served before",
-    Held.FOREIGN.value: "one that no node is known to have served",
-    Held.NONE.value: "none at all",
-}
-
-
 def report_phones_behind(tally: Tally, policy: Policy, now: int, findings: Findings) -> None:
     """Report registered phones whose own pages say that they do not hold the newest list.
 
@@ -325,10 +319,13 @@ def report_phones_behind(tally: Tally, policy: Policy, now: int, findings: Findi
         since = tally.newest_known(kind)
         if since is None or not group.count:
             continue
+        versions = tally.held_versions[kind]
+        # What a phone missed first counts: one that missed two lists is not in time because the second is of today.
+        missed = min((version.replaced_at or since for version in versions), default=since)
         # A list that nobody saw served may be one from before anybody looked; none at all is never right.
-        late = group.words[Held.NONE.value] > 0 or now - since > policy.list_taken_within
+        late = group.words[Held.NONE.value] > 0 or now - missed > policy.list_taken_within
         said = "; ".join(
-            f"{number:,} {'holds' if number == 1 else 'hold'} {_HELD.get(word, word)}"
+            f"{number:,} {'holds' if number == 1 else 'hold'} {_held(word, versions)}"
             for word, number in group.words.most_common()
         )
         findings.add(
@@ -342,6 +339,31 @@ def report_phones_behind(tally: Tally, policy: Policy, now: int, findings: Findi
             "A list of no node: the phone came from another cluster, or keeps a list it cannot replace; erase it there",
             f"ctlctl phone list {findings.cluster} --not-taken {kind}",
             subject=kind,
-            evidence=group.evidence(first_seen=since),
+            evidence=group.evidence(first_seen=since, versions=[*map(_version, versions.most_common(_VERSIONS_SHOWN))]),
             count=group.count,
         )
+
+
+def _held(word: str, versions: Mapping[HeldVersion, int]) -> str:
+    """Return what phones hold that do not hold the newest."""
+    if word == Held.NONE.value:
+        return "none at all"
+    if word == Held.FOREIGN.value:
+        return "one that no node was ever seen to serve"
+    oldest = min(versions, key=lambda each: (each.last_seen, each.sha256))
+    far = sum(number for version, number in versions.items() if version.behind > 1)
+    missed = f"{far:,} of them two or more versions behind, " if far else ""
+    left = f"the oldest of {listed(oldest.nodes)}, last seen {day(oldest.last_seen)}"
+    return f"an older one that was served before ({missed}{left})"
+
+
+def _version(held: tuple[HeldVersion, int]) -> Json:
+    version, number = held
+    return {
+        "sha256": version.sha256,
+        "nodes": _words(version.nodes),
+        "first_seen": version.first_seen,
+        "last_seen": version.last_seen,
+        "behind": version.behind,
+        "phones": number,
+    }

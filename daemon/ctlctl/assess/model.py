@@ -162,6 +162,50 @@ class PhoneCredential:
     mic_ends: int | None = None
 
 
+class Held(StrEnum):
+    """Which list a phone's pages prove that it holds; every value of the metric's label `state`."""
+
+    NEWEST = "newest"
+    OLDER = "older"
+    FOREIGN = "foreign"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldVersion:
+    """A version of a list that was served before, and that a phone still holds.
+
+    Attributes:
+        sha256: of the file, lower-case hexadecimal.
+        nodes: who served it.
+        first_seen: when it was first seen, at any of them.
+        last_seen: when it was last seen, at the node that served it last.
+        behind: how many other versions that node served after it; 0 where it was the node's last.
+        replaced_at: when the one that followed was first seen there; None where none did.
+    """
+
+    sha256: str
+    nodes: tuple[str, ...]
+    first_seen: int
+    last_seen: int
+    behind: int
+    replaced_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldList:
+    """What a phone's pages prove about one kind of list.
+
+    Attributes:
+        state: which one it holds.
+        version: of OLDER, which.
+    """
+
+    state: Held = Held.UNKNOWN
+    version: HeldVersion | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PhoneView:
     """What is shown of a phone and filtered by.
@@ -171,12 +215,16 @@ class PhoneView:
         credential: what it shows.
         model_family: such as "8800" for a "Cisco 8841".
         list_not_taken: kinds of list of which it has not taken the newest: by its own pages, or as far as times tell.
+        holds_ctl: the CTL that it holds, by its own pages.
+        holds_itl: the ITL that it holds, likewise.
     """
 
     name: str
     credential: PhoneCredential
     model_family: str
     list_not_taken: frozenset[ListKind] = frozenset()
+    holds_ctl: HeldList = HeldList()
+    holds_itl: HeldList = HeldList()
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +319,7 @@ class Numbers:
         not_taken: kind of list -> phones that have not taken the newest.
         retired: phones that are gone from AXL.
         list_hashes: (kind of list, what phones' pages say of it) -> registered phones; the second is "newest", "older",
-            "foreign" (a list that no node is known to have served), "none" or "unknown".
+            "foreign" (a list that no node was ever seen to serve), "none" or "unknown".
         services: (node, service) that should run -> whether it does; those that phones and certificates hang on.
         replication: node -> the worst number that replication has there, -1 where none is told.
         clocks: node -> whether its clock is synchronised.

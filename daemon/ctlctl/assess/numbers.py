@@ -12,8 +12,18 @@ from typing import Final
 from ctlctl.assess.credentials import NON_SECURE_MODE, SECURE_MODES, CredentialRules, is_lsc, is_secure
 from ctlctl.assess.families import knows_itl, model_family
 from ctlctl.assess.known import Known
-from ctlctl.assess.model import CredentialState, Json, Numbers, PhoneCredential, PhoneView, Policy
-from ctlctl.assess.phonelists import BEHIND, Held, PhoneLists
+from ctlctl.assess.model import (
+    CredentialState,
+    Held,
+    HeldList,
+    HeldVersion,
+    Json,
+    Numbers,
+    PhoneCredential,
+    PhoneView,
+    Policy,
+)
+from ctlctl.assess.phonelists import BEHIND, PhoneLists
 from ctlctl.assess.words import DAY, month, shares
 from ctlctl.inventory.values import CapfProfileFact, Phone, Snapshot
 from ctlctl.inventory.words import ListKind
@@ -38,6 +48,7 @@ _UNKNOWN_STATUS: Final = "Unknown"
 
 STATUS_PENDING: Final = "Operation Pending"
 _NO_LISTS: Final[frozenset[ListKind]] = frozenset()
+_LISTS: Final[tuple[ListKind, ...]] = ("ctl", "itl")
 _KINDS: Final[Mapping[str, str]] = {"application-user": "appuser", "end-user": "enduser"}
 
 
@@ -122,6 +133,7 @@ class Tally:
         not_taken: phones that have not taken the newest list, by kind.
         not_taken_by_time: those of them of which only times say so, by kind.
         behind: those of them of which their own pages say so, by kind; the word is what they hold.
+        held_versions: those of them that hold a version of before, by kind and version.
         capf_stuck: pending operations that are too old, by kind.
         capf_failed: failed operations by kind.
         capf_failed_without: phones of those that need TLS and have no good LSC.
@@ -150,6 +162,7 @@ class Tally:
         self.not_taken: dict[ListKind, Group] = {"ctl": Group(), "itl": Group()}
         self.not_taken_by_time: dict[ListKind, Group] = {"ctl": Group(), "itl": Group()}
         self.behind: dict[ListKind, Group] = {"ctl": Group(), "itl": Group()}
+        self.held_versions: dict[ListKind, Counter[HeldVersion]] = {"ctl": Counter(), "itl": Counter()}
         self._held: Counter[tuple[str, str]] = Counter()
         self.capf_stuck: dict[str, Group] = {}
         self.capf_failed: dict[str, Group] = {}
@@ -196,7 +209,9 @@ class Tally:
             self._count_operation("phone", config.name, config.model, status, phone.capf_since, secure=secure)
             without = credential.state not in {CredentialState.LSC, CredentialState.LSC_EXPIRING}
             self.capf_failed_without += matters and without and status != STATUS_PENDING
-        self.views.append(PhoneView(config.name, credential, family, self._lists_not_taken(phone, secure=secure)))
+        held: dict[ListKind, HeldList] = {kind: self._phone_lists.held(phone, kind) for kind in _LISTS}
+        taken = self._lists_not_taken(phone, held, secure=secure)
+        self.views.append(PhoneView(config.name, credential, family, taken, held["ctl"], held["itl"]))
 
     def _count_lsc(self, credential: PhoneCredential) -> None:
         ends = self._now if credential.ends is None else credential.ends
@@ -221,30 +236,31 @@ class Tally:
             reason = f"{status} (reason {'not known' if found.reason is None else found.reason})"
             self.out.add(phone.config.name, phone.config.model, secure=secure, word=reason, at=found.changed_at)
 
-    def _lists_not_taken(self, phone: Phone, *, secure: bool) -> frozenset[ListKind]:
-        newest = self._newest
-        found = phone.registration
-        since = found.changed_at if found is not None and found.status in _REGISTERED else None
+    def _lists_not_taken(self, phone: Phone, held: Mapping[ListKind, HeldList], *, secure: bool) -> frozenset[ListKind]:
         kinds: list[ListKind] = []
-        if secure and self._known.is_mixed and self._is_behind(phone, "ctl", newest.ctl, since, secure=secure):
+        if secure and self._known.is_mixed and self._is_behind(phone, "ctl", held["ctl"], secure=secure):
             kinds.append("ctl")
-        if knows_itl(phone.config.model) and self._is_behind(phone, "itl", newest.itl, since, secure=secure):
+        if knows_itl(phone.config.model) and self._is_behind(phone, "itl", held["itl"], secure=secure):
             kinds.append("itl")
         for kind in kinds:
             self.not_taken[kind].add(phone.config.name, phone.config.model, secure=secure)
         return frozenset(kinds) if kinds else _NO_LISTS
 
-    def _is_behind(self, phone: Phone, kind: ListKind, newest: int | None, since: int | None, *, secure: bool) -> bool:
+    def _is_behind(self, phone: Phone, kind: ListKind, held: HeldList, *, secure: bool) -> bool:
         """Tell whether a phone lacks the newest list: its own pages decide, else since when it is registered."""
-        held = self._phone_lists.held(phone, kind)
-        registered = phone.registration is not None and phone.registration.status in _REGISTERED
+        found = phone.registration
+        registered = found is not None and found.status in _REGISTERED
         if registered:
-            self._held[kind, held.value] += 1
-        if held is Held.NEWEST:
+            self._held[kind, held.state.value] += 1
+        if held.state is Held.NEWEST:
             return False
-        if registered and held in BEHIND:
-            self.behind[kind].add(phone.config.name, phone.config.model, secure=secure, word=held.value)
+        if registered and held.state in BEHIND:
+            self.behind[kind].add(phone.config.name, phone.config.model, secure=secure, word=held.state.value)
+            if held.version is not None:
+                self.held_versions[kind][held.version] += 1
             return True
+        newest = self._newest.ctl if kind == "ctl" else self._newest.itl
+        since = found.changed_at if found is not None and registered else None
         if newest is None or (since is not None and since >= newest):
             return False
         self.not_taken_by_time[kind].add(phone.config.name, phone.config.model, secure=secure)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ctlctl.assess.enrolments import state_of
-from ctlctl.assess.model import CertificateView, Json, ListView, PhoneView
+from ctlctl.assess.model import CertificateView, HeldList, Json, ListView, PhoneView
 from ctlctl.fleet.nodedocuments import node_documents, page_document, service_documents, stale_lsc_documents
 from ctlctl.inventory.enrolments import EnrolmentFact
 from ctlctl.inventory.values import CapfProfileFact, Phone, Snapshot, SourceState
@@ -255,4 +255,20 @@ def phone_document(phone: Phone, view: PhoneView) -> dict[str, Json]:
         },
         "last_probe_fault": phone.last_probe_fault,
         "page": None if phone.page is None else page_document(phone.page),
+        # What a phone without pages holds, nobody knows: 40,000 of them need not say so.
+        "holds": None if phone.page is None else {"ctl": _held(view.holds_ctl), "itl": _held(view.holds_itl)},
+    }
+
+
+def _held(held: HeldList) -> dict[str, Json]:
+    version = held.version
+    if version is None:
+        return {"state": held.state.value}
+    return {
+        "state": held.state.value,
+        "sha256": version.sha256,
+        "nodes": [*version.nodes],
+        "first_seen": version.first_seen,
+        "last_seen": version.last_seen,
+        "behind": version.behind,
     }

@@ -21,6 +21,7 @@ _CREDENTIALS: Final = (
     ("none", "none"),
     ("unknown", "unknown"),
 )
+_FOREIGN: Final = "one that no node was ever seen to serve, by its page"
 #: Sources without which next to nothing is known.
 _MAIN: Final = "axl"
 
@@ -251,8 +252,24 @@ def _taken(phone: Mapping[str, Any], lists: list[Mapping[str, Any]]) -> str:
         if one["first_seen"] is not None:
             newest[one["kind"]] = max(newest.get(one["kind"], 0), one["first_seen"])
     late, taken = "not taken: newer than its registration", "newest, as far as times tell"
-    words = [f"{kind.upper()} {late if kind in phone['not_taken'] else taken}" for kind in sorted(newest)]
+    held = phone.get("holds") or {}
+    words = []
+    for kind in sorted(newest):
+        proven = _proven(held.get(kind) or {})
+        words.append(f"{kind.upper()} {proven or (late if kind in phone['not_taken'] else taken)}")
     return " · ".join(words) or "none seen"
+
+
+def _proven(held: Mapping[str, Any]) -> str:
+    """Return what a phone's page proves of a list; "" where it proves nothing."""
+    state = held.get("state")
+    if state != "older":
+        return {"newest": "newest, by its page", "none": "none, by its page", "foreign": _FOREIGN}.get(str(state), "")
+    behind = plural(held["behind"], "version") + " behind" if held["behind"] else "the last one"
+    return (
+        f"{behind}, by its page: that of {', '.join(held['nodes'])}, first seen {day(held['first_seen'])}, last "
+        f"{day(held['last_seen'])}"
+    )
 
 
 def _capf(phone: Mapping[str, Any], now: float) -> str:

@@ -228,6 +228,27 @@ class ServedList:
 
 
 @dataclass(frozen=True, slots=True)
+class PastVersion:
+    """One version of a trust list that a node serves or served, by its checksums alone.
+
+    Attributes:
+        node: its name; one that is no longer asked too.
+        kind: which list.
+        sha256: of the file, lower-case hexadecimal.
+        sums: what a phone may print for it: MD5, SHA-1, SHA-256, SHA-512, lower-case hexadecimal.
+        first_seen: when this node first served it.
+        last_seen: when this node is known to have served it last; of what it serves now, at least then.
+    """
+
+    node: str
+    kind: ListKind
+    sha256: str
+    sums: tuple[str, ...]
+    first_seen: int
+    last_seen: int
+
+
+@dataclass(frozen=True, slots=True)
 class SeenCertificate:
     """A certificate somewhere in the cluster.
 
@@ -319,6 +340,8 @@ class Snapshot:
         pools: device pools.
         security_profiles: phone security profiles.
         enrolments: certificates of users that ctld keeps fresh, as their directories were looked at last.
+        past_versions: every version of every list that is kept, those of now too, in the order in which each node
+            served them; empty files are left out.
     """
 
     cluster: str
@@ -344,3 +367,4 @@ class Snapshot:
     pools: tuple[PoolFact, ...] = ()
     security_profiles: tuple[ProfileFact, ...] = ()
     enrolments: tuple[EnrolmentFact, ...] = ()
+    past_versions: tuple[PastVersion, ...] = ()

@@ -12,8 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ctlctl.assess.enrolments import EnrolmentStanding, end_of, state_of
-from ctlctl.assess.model import CertificateView, ClusterCode, CredentialState, FindingSeverity, ListView
-from ctlctl.assess.phonelists import Held
+from ctlctl.assess.model import CertificateView, ClusterCode, CredentialState, FindingSeverity, Held, ListView
 from ctlctl.inventory.values import SourceState
 from ctlctl.inventory.words import Source
 from ctlctl.metrics import catalogue as names

@@ -1,12 +1,13 @@
 """Trust lists that TFTP nodes serve, every version with its time."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Select, and_, insert, select, update
 
-from ctlctl.inventory.values import ListVersion, ServedList
+from ctlctl.inventory.values import ListVersion, PastVersion, ServedList
 from ctlctl.inventory.words import Fault, ListKind
 from ctlctl.store.rounds import Round, fault_of, fault_values, keep_contents
 from ctlctl.store.schema import CONTENT, LIST_VERSION, SERVED_LIST
@@ -15,6 +16,13 @@ from ctlctl.store.values import KeptListVersion
 #: node, kind, and what it serves: a file, none, or why that is not known.
 ListRow: TypeAlias = tuple[str, ListKind, bytes | Fault | None]
 _Key: TypeAlias = tuple[str, str]
+
+#: What phones print of the list they hold, each model its own.
+_PRINTED: Final = ("md5", "sha1", "sha256", "sha512")
+#: Checksums by SHA-256: the same content has the same ones for ever, so that each is read and reckoned once a process.
+_SUMS: Final[dict[str, tuple[str, ...]]] = {}
+#: Contents whose checksums are remembered, some 500 bytes each; a store has far fewer.
+_MOST_SUMS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +158,30 @@ def list_content(connection: Connection, sha256: str) -> bytes | None:
     """Read a list's bytes; None where they are not kept."""
     data: bytes | None = connection.execute(select(CONTENT.c.data).where(CONTENT.c.sha256 == sha256)).scalar()
     return data
+
+
+def read_past_versions(connection: Connection, cluster_id: int) -> tuple[PastVersion, ...]:
+    """Read the checksums of every version that is kept, in the order in which each node served them."""
+    columns = [LIST_VERSION.c[name] for name in ("node", "kind", "sha256", "first_seen", "last_seen")]
+    query = select(*columns).where(LIST_VERSION.c.cluster_id == cluster_id).order_by(LIST_VERSION.c.id)
+    return tuple(
+        PastVersion(row.node, row.kind, row.sha256, sums, row.first_seen, row.last_seen)
+        for row in connection.execute(query).all()
+        if (sums := _sums(connection, row.sha256))
+    )
+
+
+def _sums(connection: Connection, sha256: str) -> tuple[str, ...]:
+    """Return a content's checksums; none for an empty file."""
+    known = _SUMS.get(sha256)
+    if known is not None:
+        return known
+    data = list_content(connection, sha256)
+    found = tuple(hashlib.new(name, data, usedforsecurity=False).hexdigest() for name in _PRINTED) if data else ()
+    if len(_SUMS) >= _MOST_SUMS:
+        _SUMS.clear()
+    _SUMS[sha256] = found
+    return found
 
 
 def read_versions(

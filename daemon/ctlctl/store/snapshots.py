@@ -11,7 +11,7 @@ from ctlctl.inventory.values import Phone, SeenCertificate, ServedList, Snapshot
 from ctlctl.inventory.words import Source
 from ctlctl.store.certificates import read_certificates, read_ports
 from ctlctl.store.facts import read_facts, read_mode_changes, read_nodes, read_profiles
-from ctlctl.store.lists import read_lists
+from ctlctl.store.lists import read_lists, read_past_versions
 from ctlctl.store.nodes import read_node_facts, read_node_states
 from ctlctl.store.phone_rows import SNAPSHOT_COLUMNS, PhoneReader
 from ctlctl.store.rounds import cluster_id_of, read_sources
@@ -54,6 +54,7 @@ def read_snapshot(connection: Connection, cluster: str) -> Snapshot:
         tvs_answers=said.tvs_answers,
         pools=said.pools,
         security_profiles=said.security_profiles,
+        past_versions=read_past_versions(connection, cluster_id),
     )
 
 
