@@ -169,7 +169,8 @@ class QueryResponse:
     Attributes:
         session: number of the request.
         status: 0 found. What a server answers that has not found it is not known; 1 and nothing else is assumed.
-        certificate: DER, or None where the element is missing.
+        certificate: DER, or None where the element is missing; empty only where the status is not 0, because the shape
+            of such an answer is not known.
         roles: role codes as in trust lists, or None likewise.
         ttl: seconds for which a phone may remember it, or None likewise.
         reserved: reserved byte of the header.
@@ -196,10 +197,12 @@ class QueryResponse:
             TvsLocalError: it cannot be written.
         """
         del dialect
-        own = None if self.certificate is None else Element(Tag.CERTIFICATE, _filled(Tag.CERTIFICATE, self.certificate))
+        own = self.certificate
+        if own is not None and self.status == STATUS_KNOWN:
+            _filled(Tag.CERTIFICATE, own)
         elements = (
             Element(Tag.STATUS, _number(self.status, 1)),
-            *(() if own is None else (own,)),
+            *(() if own is None else (Element(Tag.CERTIFICATE, own),)),
             *_trust_elements(self.roles, self.ttl),
         )
         return _frame(Command.QUERY_RESPONSE, self, elements)
@@ -268,7 +271,9 @@ def decode_message(frame: Frame, dialect: Dialect = DIALECT) -> Message:
     ttl = _read_number(Tag.TTL, values[Tag.TTL], 4) if Tag.TTL in values else None
     if frame.command is Command.VERIFY_RESPONSE:
         return VerifyResponse(session=session, status=status, roles=roles, ttl=ttl, reserved=reserved, extra=extra)
-    own = _not_empty(Tag.CERTIFICATE, values[Tag.CERTIFICATE]) if Tag.CERTIFICATE in values else None
+    own = values.get(Tag.CERTIFICATE)
+    if own is not None and status == STATUS_KNOWN:
+        _not_empty(Tag.CERTIFICATE, own)
     return QueryResponse(
         session=session, status=status, certificate=own, roles=roles, ttl=ttl, reserved=reserved, extra=extra
     )

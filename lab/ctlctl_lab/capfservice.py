@@ -14,7 +14,7 @@ from ctlctl_lab.capfsession import RECEIVE_BYTES, CapfSession
 from ctlctl_lab.loops import LoopThread, Stream
 from ctlctl_lab.model import CAPF
 from ctlctl_lab.phones import port_identity
-from ctlctl_lab.tlscontexts import capf_context
+from ctlctl_lab.tlscontexts import old_phones_context
 from ctlctl_lab.world import World
 
 #: Sessions at the same time; who comes then is sent away (RETRY_LATER). Connections over twice that are closed.
@@ -85,7 +85,7 @@ class CapfService:
         world = self._world
         with world.cluster.lock:
             node = world.cluster.nodes[name]
-            context = capf_context(port_identity(world, node, "capf", CAPF))
+            context = old_phones_context(port_identity(world, node, "capf", CAPF))
         stream = await Stream.accept(sock, context, world.patience(_HANDSHAKE_SECONDS), GOODBYE_SECONDS)
         try:
             if name in world.faults.capf_stall:

@@ -34,7 +34,7 @@ from ctlctl_lab.phones import port_identity
 from ctlctl_lab.shell import serve_ssh
 from ctlctl_lab.soap import make_app
 from ctlctl_lab.tftpserver import serve_tftp
-from ctlctl_lab.tlscontexts import node_context, phone_context
+from ctlctl_lab.tlscontexts import node_context, old_phones_context, phone_context
 from ctlctl_lab.tvsservice import TvsRules, serve_tvs
 from ctlctl_lab.web import one_answer, serve_http
 from ctlctl_lab.world import World
@@ -241,7 +241,8 @@ class Services:
             serve_http(sock, self._files_app, name, self.world.now())
 
     def _secure(self, sock: socket.socket, name: str, port: Port) -> None:
-        self._with_tls(sock, node_context(self._presented(name, port)), lambda tls: self._speak(tls, name, port))
+        context = old_phones_context if port.name == "tvs" else node_context
+        self._with_tls(sock, context(self._presented(name, port)), lambda tls: self._speak(tls, name, port))
 
     def _presented(self, name: str, port: Port) -> Identity:
         with self.world.cluster.lock:

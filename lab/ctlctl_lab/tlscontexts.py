@@ -45,10 +45,10 @@ def phone_context(pem: bytes, *, tls10_only: bool) -> ssl.SSLContext:
 
 
 @lru_cache(maxsize=_NODE_CONTEXTS)
-def capf_context(identity: Identity) -> ssl.SSLContext:
-    """Return the context of CAPF's port: everything from TLS 1.0 on, because all of the 7900 series has nothing newer.
+def old_phones_context(identity: Identity) -> ssl.SSLContext:
+    """Return the context of CAPF's and TVS's port: TLS 1.0 and newer, for the 7900 series.
 
-    Client certificates are not asked for: devices prove who they are inside.
+    Client certificates are not asked for: CAPF has its own proof inside, and whether TVS wants one is not known.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     # Plain RSA key exchange, as soft clients use it, and nothing without a certificate.

@@ -201,7 +201,8 @@ class TvsClient:
             status=response.status,
             roles=response.roles or (),
             ttl_seconds=response.ttl,
-            certificate=response.certificate if isinstance(response, QueryResponse) else None,
+            # Empty only where the status says that there is none.
+            certificate=(response.certificate or None) if isinstance(response, QueryResponse) else None,
             identity_checked=self._settings.certificates is not None,
             presented=sha256(presented).digest(),
             tls_version=tls.version() or "",
