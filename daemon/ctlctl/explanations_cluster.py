@@ -179,7 +179,9 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
         "Phones have not registered anew since the newest list was first seen, or are not registered: as far as times "
         "tell, they hold an older one. Where a phone's own page shows which list it holds, that decides instead.",
         "A phone that misses this list and the next may find nobody in its own whom it can still trust.",
-        "Renew no other certificate before they have it. Reset them, and switch on those that are off.",
+        "Renew no other certificate before they have it. Reset them, and switch on those that are off; but first "
+        "settle what keeps phones that are reset from coming back (stale-ctl, list-continuity-broken, tvs-unaware and "
+        "the like).",
     ),
     ClusterCode.SHOWN_LIST_DIFFERS: Explanation(
         "`show ctl` or `show itl` on a node gives another checksum than the list that the node serves to phones at the "

@@ -236,6 +236,18 @@ def test_secure_phones_that_do_not_take_a_list_for_a_week_are_a_warning() -> Non
         assert judged(snapshot).phones[0].list_not_taken == {"itl"}
 
 
+def test_phones_are_not_to_be_reset_for_a_new_list_while_they_would_be_lost() -> None:
+    before = itl("pub", *itl_rows(), (2, STRANGER.read(), "x", None))
+    itls = newer("pub", "itl", itl(), before)
+    phones = (phone("SEPA", status="UnRegistered"), *(phone(f"SEP{n}") for n in range(20)))
+    stale = ctl(*ctl_rows()[:-1])
+    well = replace(with_lists(itls), phones=phones)
+    ill = replace(with_lists(itls, served("pub", "ctl", stale), served("sub1", "ctl", stale)), phones=phones)
+    first = [found(one)["list-not-taken", "itl"].do[0] for one in (well, ill)]
+    assert first[0].startswith("Renew no other certificate before they have it: reset them")
+    assert first[1].startswith("Reset none and renew nothing before stale-ctl is settled")
+
+
 def test_a_list_that_was_never_another_has_no_age() -> None:
     gone = phone("SEPA", status="UnRegistered")
     snapshot = replace(healthy(), phones=(gone, *(phone(f"SEP{n}") for n in range(20))))

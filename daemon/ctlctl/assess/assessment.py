@@ -9,6 +9,7 @@ from ctlctl.assess.clusterfindings import report_cluster
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.enrolments import report_enrolments
 from ctlctl.assess.known import Known
+from ctlctl.assess.listfindings import report_not_taken, report_phones_behind
 from ctlctl.assess.lists import ListRules
 from ctlctl.assess.model import Assessment, Policy
 from ctlctl.assess.numbers import Tally
@@ -46,6 +47,9 @@ def assess(snapshot: Snapshot, policy: Policy, now: int) -> Assessment:
     report_phones(tally, policy, now, findings)
     report_capf(snapshot, known, policy, now, tally, findings)
     report_enrolments(snapshot, policy, now, findings)
+    # Last, because they tell to reset phones, unless something found above speaks against it.
+    report_not_taken(tally, policy, now, findings)
+    report_phones_behind(tally, policy, now, findings)
     return Assessment(
         cluster=snapshot.cluster,
         at=now,

@@ -1,6 +1,6 @@
 """Making findings: the rules put them in one place, each identity once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from ctlctl.assess.model import ClusterCode, Finding, FindingSeverity, Json
@@ -37,6 +37,11 @@ class Findings:
         held = self._found.get(made.key)
         if held is None or _RANK[severity] < _RANK[held.severity]:
             self._found[made.key] = made
+
+    def standing(self, codes: Iterable[ClusterCode]) -> tuple[ClusterCode, ...]:
+        """Return which of these codes were found so far, in the order given."""
+        found = {code for code, _ in self._found}
+        return tuple(code for code in codes if code.value in found)
 
     def worst_first(self) -> tuple[Finding, ...]:
         """Return all, worst first, in an order that is the same for the same findings."""

@@ -26,6 +26,18 @@ _AFTER_CTL = (
     "Then restart Cisco Tftp and Cisco CallManager on every node that runs them, and reset phones a batch at a time"
 )
 
+#: While one of these stands, a phone that is reset may not come back.
+_NO_RESET: Final = (
+    ClusterCode.STALE_CTL,
+    ClusterCode.STALE_ITL,
+    ClusterCode.LIST_CONTINUITY_BROKEN,
+    ClusterCode.LIST_INVALID,
+    ClusterCode.LIST_MISSING,
+    ClusterCode.LISTS_DIFFER,
+    ClusterCode.TVS_UNAWARE,
+    ClusterCode.PHONES_UNREGISTERED,
+)
+
 
 def _nodes(judged: Iterable[Judged]) -> list[str]:
     return sorted({one.served.node for one in judged})
@@ -276,6 +288,15 @@ def report_not_compared(judged: Sequence[Judged], known: Known, findings: Findin
         )
 
 
+def _waiting(findings: Findings) -> str:
+    """Return how the advice to reset phones begins: it must wait for what would keep them from coming back."""
+    standing = findings.standing(_NO_RESET)
+    if not standing:
+        return "Renew no other certificate before they have it: "
+    verb = "is" if len(standing) == 1 else "are"
+    return f"Reset none and renew nothing before {listed(standing)} {verb} settled: they may not come back. Then "
+
+
 def report_not_taken(tally: Tally, policy: Policy, now: int, findings: Findings) -> None:
     """Report phones that have not taken the newest list, as far as times tell.
 
@@ -298,7 +319,7 @@ def report_not_taken(tally: Tally, policy: Policy, now: int, findings: Findings)
             f"{count(group.count, 'phone')} {verb} not taken the {kind.upper()} of {day(since)} ({span(now - since)} "
             f"old), {group.secure:,} of them in secure profiles ({group.kinds}).",
             "A phone that misses this list and the next may find nobody in its own whom it can still trust.",
-            "Renew no other certificate before they have it: reset them, and switch on those that are off",
+            _waiting(findings) + "reset them, and switch on those that are off",
             f"ctlctl phone list {findings.cluster} --not-taken {kind}",
             subject=kind,
             evidence=group.evidence(first_seen=since),
@@ -335,7 +356,7 @@ def report_phones_behind(tally: Tally, policy: Policy, now: int, findings: Findi
             f"{kind.upper()}, which is known for {span(now - since)}, by their own pages: {said} ({group.kinds}).",
             "Such a phone did not load the newest list when it started last, or has not started since: what only the "
             "newest list names, it does not trust.",
-            "Renew no other certificate before they have it: reset one of them, and read its status messages",
+            _waiting(findings) + "reset one of them, and read its status messages",
             "A list of no node: the phone came from another cluster, or keeps a list it cannot replace; erase it there",
             f"ctlctl phone list {findings.cluster} --not-taken {kind}",
             subject=kind,

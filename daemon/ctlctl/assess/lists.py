@@ -14,8 +14,6 @@ from ctlctl.assess.listfindings import (
     report_ctl,
     report_itl,
     report_not_compared,
-    report_not_taken,
-    report_phones_behind,
     report_surplus,
 )
 from ctlctl.assess.model import ClusterCode, FindingSeverity, ListView, Policy
@@ -61,8 +59,6 @@ class ListRules:
         report_itl(judged, now, findings)
         report_surplus(judged, findings)
         report_not_compared(judged, known, findings)
-        report_not_taken(tally, self._policy, now, findings)
-        report_phones_behind(tally, self._policy, now, findings)
         report_shown_lists(self._snapshot, known, now, findings)
         return tuple(self._view(one) for one in judged)
 
