@@ -4,7 +4,7 @@ A CTL is the cluster's, so that one finding speaks of it; an ITL is each node's 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.expected import Wanted
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ctlctl.inventory.words import ListKind
 
 #: Versions that evidence names, those that most phones hold first.
-_VERSIONS_SHOWN = 10
+_VERSIONS_SHOWN: Final = 10
 _UPDATE_CTL = "On the publisher: utils ctl update CTLFile"
 _AFTER_CTL = (
     "Then restart Cisco Tftp and Cisco CallManager on every node that runs them, and reset phones a batch at a time"
