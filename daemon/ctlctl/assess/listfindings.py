@@ -27,7 +27,7 @@ _AFTER_CTL = (
 )
 
 #: While one of these stands, a phone that is reset may not come back.
-_NO_RESET: Final = (
+_NO_RESET = (
     ClusterCode.STALE_CTL,
     ClusterCode.STALE_ITL,
     ClusterCode.LIST_CONTINUITY_BROKEN,
