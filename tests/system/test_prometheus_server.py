@@ -127,6 +127,26 @@ def every_query_has_an_answer(path: Path, prometheus: Prometheus) -> None:
         expression = query.replace("$__rate_interval", "30s").replace("$cluster", clusters)
         assert "$" not in expression, title
         prometheus.wait_for(partial(prometheus.query, expression), what=f"{title}: {expression}")
+    for panel in dashboard["panels"]:
+        if panel["type"] == "table":
+            every_row_is_one(panel, prometheus)
+
+
+def every_row_is_one(panel: dict[str, Any], prometheus: Prometheus) -> None:
+    """Grafana joins rows by all the labels that its queries share: one label more, and a thing has two rows."""
+    told = panel["transformations"][-1]["options"]
+    each = []
+    for target in panel["targets"]:
+        asked = target["expr"].replace("$cluster", ".*" if 'cluster=~"$cluster"' in target["expr"] else "hq")
+        series = [one["metric"] for one in prometheus.query(asked)]
+        kinds = {frozenset(one) for one in series}
+        assert len(kinds) == 1, (panel["title"], asked, kinds)
+        each.append(kinds.pop())
+        # What is hidden must not be all that tells rows apart.
+        seen = sorted(each[-1].difference(told["excludeByName"]))
+        assert set(seen) <= told["renameByName"].keys()
+        assert len({tuple(one[name] for name in seen) for one in series}) == len(series), (panel["title"], asked)
+    assert frozenset.intersection(*each) in {one - {"__name__"} for one in each} | set(each), panel["title"]
 
 
 def alerts_of(prometheus: Prometheus, cluster: str | None) -> set[str]:
