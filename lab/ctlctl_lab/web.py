@@ -1,5 +1,6 @@
 """HTTP/1.1 on a socket that is there already, plain or TLS: what nodes and phones answer with."""
 
+import re
 import socket
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -12,6 +13,9 @@ from ctlctl_lab.model import App
 _IDLE_SECONDS = 60
 #: Bytes of a request's body; what is larger is not read.
 _MAX_BODY = 32 * 1024 * 1024
+#: Bytes of a line between two chunks.
+_MAX_LINE = 1024
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _NODE_HEADER = "x-lab-node"
 
 
@@ -34,14 +38,45 @@ class _Handler(BaseHTTPRequestHandler):
     # One packet for status and headers together: each answer costs one round, as from a genuine server.
     wbufsize = -1
 
-    def _serve(self) -> None:
-        site = cast("_Site", self.server)
+    def handle_expect_100(self) -> bool:
+        """Tell a client that waits for it to send its body, now and not together with the answer."""
+        goes_on = super().handle_expect_100()
+        self.wfile.flush()
+        return goes_on
+
+    def _body(self) -> bytes | None:
+        """Read the body of a request, of a known length or in chunks; None where it is too large or neither."""
+        if "transfer-encoding" in self.headers:
+            chunked = self.headers["transfer-encoding"].strip().lower() == "chunked"
+            return self._chunks() if chunked else None
         length = self.headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > _MAX_BODY:
+            return None
+        return self.rfile.read(int(length))
+
+    def _chunks(self) -> bytes | None:
+        body = bytearray()
+        while True:
+            # What may stand behind the size has no meaning here.
+            size = self.rfile.readline(_MAX_LINE).partition(b";")[0].strip()
+            if not _HEXADECIMAL.fullmatch(size) or len(body) + int(size, 16) > _MAX_BODY:
+                return None
+            if int(size, 16) == 0:
+                break
+            body += self.rfile.read(int(size, 16))
+            if self.rfile.read(2) != b"\r\n":
+                return None
+        while self.rfile.readline(_MAX_LINE).strip():
+            pass  # trailers
+        return bytes(body)
+
+    def _serve(self) -> None:
+        site = cast("_Site", self.server)
+        body = self._body()
+        if body is None:
             self.close_connection = True
             self.send_error(413)
             return
-        body = self.rfile.read(int(length))
         headers = {name.lower(): value for name, value in self.headers.items()} | {_NODE_HEADER: site.node}
         status, answer, pieces = site.app(self.command, self.path, headers, body)
         self.send_response_only(status)

@@ -29,6 +29,7 @@ _ANY_MODEL: Final = 255
 #: StatusReason of a record that another node's newer one has overtaken: DeviceInitiatedReset.
 _MOVED: Final = 8
 _NIL: Final = ' xsi:nil="true"'
+_NUMBER: Final = re.compile(r"[0-9]{1,12}")
 _STATE: Final = re.compile(
     r'<Node Name="([^"]*)" SubsystemStartTime="\d+" StateId="(\d+)"'
     r' TotalItemsFound="(\d+)" TotalItemsReturned="(\d+)"/>'
@@ -123,12 +124,8 @@ class Ris:
         if criteria is None:
             raise BadRequestError("CmSelectionCriteria is missing")
         wanted = _Wanted(criteria, ext=request.name == "selectCmDeviceExt")
-        states = {
-            unescape(name): _State(int(time), int(found), int(returned))
-            for name, time, found, returned in _STATE.findall(request.value("StateInfo") or "")
-        }
         with self._cluster.lock:
-            nodes, total, state = self._nodes(wanted, states)
+            nodes, total, state = self._nodes(wanted, dict(_states(request)))
         result = (
             f'<selectCmDeviceResponse xmlns="{NAMESPACE}" xmlns:xsi="{soapxml.XSI_NS}"><selectCmDeviceReturn>'
             f"<SelectCmDeviceResult><TotalDevicesFound>{total}</TotalDevicesFound><CmNodes>"
@@ -204,6 +201,19 @@ def _operation(body: bytes) -> Element:
     if request.namespace != NAMESPACE or request.name not in OPERATIONS:
         raise BadRequestError(f"{request.name} is no operation that is simulated")
     return request
+
+
+def _states(request: Element) -> Iterator[tuple[str, _State]]:
+    """Read what an earlier answer said: as a text, or as elements, as npm's cisco-risport sends it back unescaped."""
+    sent = request.child("StateInfo")
+    if sent is None:
+        return
+    for name, *numbers in _STATE.findall(sent.text):
+        yield unescape(name), _State(*map(int, numbers))
+    for node in sent.walk("StateInfo", "Node"):
+        numbers = [node.attributes.get(name, "") for name in ("StateId", "TotalItemsFound", "TotalItemsReturned")]
+        if all(_NUMBER.fullmatch(number) for number in numbers):
+            yield node.attributes.get("Name", ""), _State(*map(int, numbers))
 
 
 class _Wanted:
