@@ -54,9 +54,9 @@ def flat(element: "etree._Element") -> dict[str, str]:
 
 def read_bool(text_of: str | None) -> bool | None:
     """Read AXL's boolean; None for no or another text."""
-    if text_of is None or text_of.lower() not in _TRUE | _FALSE:
-        return None
-    return text_of.lower() in _TRUE
+    # XML Schema's booleans and numbers may stand between blanks.
+    word = "" if text_of is None else text_of.strip().lower()
+    return word in _TRUE if word in _TRUE | _FALSE else None
 
 
 def read_number(text_of: str | None) -> int | None:

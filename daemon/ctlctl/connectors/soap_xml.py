@@ -22,6 +22,8 @@ NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 # Tags and attributes of an answer. A page of 10,000 phones has some 400,000; each costs libxml2 about 100 bytes, which
 # for an answer of nothing but "<a/>" would be many times its size.
 MAX_MARKS: Final = 1_000_000
+# Line ends that a filter before the service left in front of the declaration, where XML allows nothing.
+_BLANKS: Final = b" \t\r\n"
 
 
 class AnswerError(Exception):
@@ -105,7 +107,7 @@ def read_items(content: bytes, operation: str, item: str, convert: Callable[[etr
     try:
         # huge_tree stays off: libxml2's own limits on depth and text hold. The encoding is given because AXL is UTF-8.
         events = etree.iterparse(
-            BytesIO(content),
+            BytesIO(content.lstrip(_BLANKS)),
             events=("end",),
             tag=wanted,
             no_network=True,
@@ -113,6 +115,9 @@ def read_items(content: bytes, operation: str, item: str, convert: Callable[[etr
             resolve_entities=False,
             huge_tree=False,
             encoding="utf-8",
+            # In the middle of a text they would cut it: an element's `text` ends where the first of them stands.
+            remove_comments=True,
+            remove_pis=True,
         )
         for _, element in events:
             values.append(convert(element))
@@ -160,10 +165,18 @@ def read_fault(content: bytes) -> SoapFault | None:
 def _parse(content: bytes) -> etree._Element:
     _check_text(content)
     parser = etree.XMLParser(
-        no_network=True, load_dtd=False, resolve_entities=False, huge_tree=False, encoding="utf-8", recover=False
+        no_network=True,
+        load_dtd=False,
+        resolve_entities=False,
+        huge_tree=False,
+        encoding="utf-8",
+        recover=False,
+        # As in `read_items`.
+        remove_comments=True,
+        remove_pis=True,
     )
     try:
-        return etree.fromstring(content, parser)
+        return etree.fromstring(content.lstrip(_BLANKS), parser)
     except etree.XMLSyntaxError as error:
         raise AnswerError(f"half an answer, or no XML at all ({_reason(error)})") from None
 
