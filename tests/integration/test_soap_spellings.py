@@ -13,10 +13,11 @@ from ctlctl.connectors.axl_values import CapfUserKind, PhoneChange
 from ctlctl.connectors.certificate_api import SNAPSHOT
 from ctlctl.connectors.errors import ConnectorFault
 from ctlctl.connectors.secret import Secret
+from ctlctl.connectors.soap import SESSION_COOKIE
 from support.labhttp import AXL_PATH, CONTROL_CENTER_PATH, PASSWORD, PLATFORM, RIS_PATH, Lab, make_world
 from support.labhttp import READER as READ_ONLY
 from support.nodeclients import certificate_api, control_center
-from support.soap import Asked, Reply, axl_client, ris_client, soap_server
+from support.soap import DONE, NODES, Asked, Reply, axl_client, html, ris_client, routes, soap_server
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -172,3 +173,27 @@ def test_the_form_of_an_answer_says_nothing(way: str, plainly: tuple[object, ...
     assert changed
     for mine, expected in zip(got, plainly, strict=True):
         assert mine == expected
+
+
+@pytest.mark.parametrize("status", [302, 303, 307, 401, 404])
+def test_a_session_that_has_ended_is_begun_anew(status: int) -> None:
+    """Whatever Tomcat says to a cookie that it has forgotten, a page that it points to included: no write is lost."""
+
+    def with_login(good: Reply) -> Callable[[Asked], Reply]:
+        def script(asked: Asked) -> Reply:
+            if "authorization" in asked.headers:
+                return replace(good, headers=(("Set-Cookie", f"{SESSION_COOKIE}=A1; Path=/; Secure; HttpOnly"),))
+            return replace(html(status), headers=(("Location", "/login.jsp"),))
+
+        return script
+
+    scripts = {"listProcessNode": with_login(NODES), "applyPhone": with_login(DONE)}
+    with soap_server(routes(**scripts)) as server, axl_client(server) as client:
+        for _ in range(2):
+            assert [node.name for node in client.nodes()] == ["pub"]
+            client.apply_phone(ONE)
+    asked = [(one.operation, one.headers.get("cookie", "password")) for one in server.asked[2:]]
+    again = f"{SESSION_COOKIE}=A1"
+    assert asked == [
+        (operation, how) for operation in ("applyPhone", "listProcessNode", "applyPhone") for how in (again, "password")
+    ]

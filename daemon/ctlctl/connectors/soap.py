@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 SESSION_COOKIE: Final = "JSESSIONIDSSO"
 _COOKIE_VALUE: Final = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,512}")
 
+# What a session that has ended is answered: CUCM says 404 (AXL Developer Guide); Tomcat may ask for a login, or point
+# to the page of one. None of them has done anything.
+_SESSION_ENDED: Final = frozenset({302, 303, 307, 401, 404})
+
 # What the names of operations that change nothing start with; whatever else there is counts as a change.
 _READS: Final = ("get", "list", "executeSQLQuery", "select", "soapGet")
 # What CUCM answers to a schema version that it does not serve, as an HTML page with status 599 (seen on 15).
@@ -180,8 +184,8 @@ class SoapTransport(Transport):
         operation = headers.get("SOAPAction", "").strip('"').rpartition(" ")[2]
         with_cookie = self._cookie is not None
         answer = self._exchange(operation, message, headers)
-        if with_cookie and answer.status in {401, 404}:
-            # The session has ended: CUCM says 404 then (AXL Developer Guide). Log in once more.
+        if with_cookie and answer.status in _SESSION_ENDED:
+            # Log in once more.
             self._cookie = None
             answer = self._exchange(operation, message, headers)
         self._judge(operation, answer)
