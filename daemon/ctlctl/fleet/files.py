@@ -96,11 +96,7 @@ class SnapshotFiles:
         Raises:
             SnapshotError: there is no snapshot, or it cannot be read.
         """
-        try:
-            paths = sorted(path for path in self.directory.iterdir() if path.name.endswith(_CLUSTER))
-        except OSError as error:
-            raise SnapshotError(f"{self.directory}: no snapshot can be read ({error.strerror})") from None
-        return [self._read(path) for path in paths]
+        return [self._read(path) for path in self._files(_CLUSTER)]
 
     def cluster(self, name: str) -> Document | None:
         """Return one cluster's document, or None.
@@ -108,8 +104,8 @@ class SnapshotFiles:
         Raises:
             SnapshotError: it cannot be read.
         """
-        path = self.directory / (name + _CLUSTER)
-        return self._read(path) if path.exists() else None
+        path = self._known(name, _CLUSTER)
+        return None if path is None else self._read(path)
 
     def phones(self, name: str) -> Iterator[Document]:
         """Give the phones of a cluster.
@@ -117,7 +113,7 @@ class SnapshotFiles:
         Raises:
             SnapshotError: they cannot be read.
         """
-        path = self.directory / (name + _PHONES)
+        path = self._phones(name)
         try:
             with path.open("rb") as lines:
                 for line in lines:
@@ -126,9 +122,14 @@ class SnapshotFiles:
             raise SnapshotError(f"{path}: cannot be read ({error.strerror})") from None
 
     def phone(self, name: str, device: str) -> Document | None:
-        """Return one phone, or None; without reading the others as JSON."""
-        start = f'{{"name":{json.dumps(device, ensure_ascii=False)},'.encode()
-        path = self.directory / (name + _PHONES)
+        """Return one phone, or None; without reading the others as JSON.
+
+        Raises:
+            SnapshotError: they cannot be read.
+        """
+        # No phone has half a pair of surrogates in its name, but a command line may.
+        start = f'{{"name":{json.dumps(device, ensure_ascii=False)},'.encode(errors="surrogatepass")
+        path = self._phones(name)
         try:
             with path.open("rb") as lines:
                 for line in lines:
@@ -137,6 +138,23 @@ class SnapshotFiles:
         except OSError as error:
             raise SnapshotError(f"{path}: cannot be read ({error.strerror})") from None
         return None
+
+    def _files(self, ending: str) -> list[Path]:
+        try:
+            return sorted(path for path in self.directory.iterdir() if path.name.endswith(ending))
+        except OSError as error:
+            raise SnapshotError(f"{self.directory}: no snapshot can be read ({error.strerror})") from None
+
+    def _known(self, name: str, ending: str) -> Path | None:
+        # The name is whatever somebody asks for: it is looked for among what is here, and never made a path, which
+        # could lead to a file of somebody else's that ctld may read.
+        return next((path for path in self._files(ending) if path.name == name + ending), None)
+
+    def _phones(self, name: str) -> Path:
+        path = self._known(name, _PHONES)
+        if path is None:
+            raise SnapshotError(f"{self.directory}: no phones of {name!r} are in it")
+        return path
 
     def _read(self, path: Path) -> Document:
         try:
