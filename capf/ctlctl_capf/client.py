@@ -106,6 +106,7 @@ class CapfClient(Session[ClientStep]):
         self._rules = rules
         self._dialect = dialect
         self._session = 0
+        self._introduced = False
         self._operation = Operation.NONE
         self._key: PublicKey | None = None
         self._result: Result | None = None
@@ -180,6 +181,7 @@ class CapfClient(Session[ClientStep]):
         match message:
             case AuthRequest():
                 self._say(self._who_we_are())
+                self._introduced = True
             case KeyGenerateRequest():
                 self._make_key(message.order)
             case StoreCertificateRequest():
@@ -268,20 +270,32 @@ class CapfClient(Session[ClientStep]):
     def _meaning(self, message: EndSession) -> tuple[Result, str]:
         if self._result in (Result.KEY_NOT_MADE, Result.NOT_STORED, Result.NO_CERTIFICATE):
             return self._result, _FAILURES[self._result]
+        if not self._introduced:
+            return (
+                Result.TURNED_AWAY,
+                f"the server ended the session (reason {message.reason}) before it was told who asks",
+            )
         if message.reason == WireReason.UNKNOWN_DEVICE:
             return Result.UNKNOWN_DEVICE, "the server does not know this device"
         if not message.good:
-            hint = (
-                ": wrong or used authentication string, a certificate or signature it does not take, or anything else"
-                if message.reason == WireReason.INVALID
-                else ", whose meaning is not known"
-            )
-            return Result.REFUSED, f"the server ended the session with reason {message.reason}{hint}"
+            return Result.REFUSED, f"the server ended the session with reason {message.reason}{self._hint(message)}"
         if self._result is not None:
             return self._result, _SUCCESSES[self._result]
         if self._operation is not Operation.NONE:
             return Result.ENDED_EARLY, f"the server ended the session before it was done ({self._operation.value})"
         return Result.NOTHING_TO_DO, "the server has nothing to do for this device"
+
+    def _hint(self, message: EndSession) -> str:
+        if self._result is not None:
+            return ", after it was done"
+        # Whoever orders something has taken string, certificate and signature.
+        if self._operation is not Operation.NONE:
+            return f", after it had ordered to {self._operation.value}"
+        if message.reason == WireReason.INVALID:
+            return (
+                ": wrong or used authentication string, a certificate or signature it does not take, or anything else"
+            )
+        return ", whose meaning is not known"
 
     def _sent_away(self, delay: int | None) -> None:
         seconds = None if delay is None else delay * self._dialect.retry_delay_seconds

@@ -75,10 +75,17 @@ def _read_version(tag: int, value: bytes, dialect: Dialect) -> int:
     return version
 
 
+def _read_delay(tag: int, value: bytes, dialect: Dialect) -> int | None:
+    # Its size has not been seen, so any that makes sense is read.
+    if len(value) not in _DELAY_SIZES and not dialect.refuse_odd_delay:
+        return None
+    return read_number(tag, value, _DELAY_SIZES)
+
+
+_DELAY_SIZES: Final = (4, 2, 1)
 _OCTET = _Form(lambda value: number(value, 1), lambda tag, value, _: read_number(tag, value, (1,)))
 _U16 = _Form(lambda value: number(value, 2), lambda tag, value, _: read_number(tag, value, (2,)))
-# Its size has not been seen, so any that makes sense is read.
-_DELAY = _Form(lambda value: number(value, 4), lambda tag, value, _: read_number(tag, value, (4, 2, 1)))
+_DELAY = _Form(lambda value: number(value, 4), _read_delay)
 _VERSION = _Form(lambda value: number(value, 1), _read_version)
 _TEXT = _Form(text, read_text)
 _BYTES = _Form(_filled, _read_filled)

@@ -25,7 +25,10 @@ class Dialect:
         retry_delay_seconds: seconds that one unit of RETRY_DELAY stands for; nobody has seen one, seconds are assumed.
         sudi_order: byte order of the session number in what SUDI_DATA signs; the genuine server is said to use its own
             host's.
-        max_progress: how many REQUEST_IN_PROGRESS may come before one answer; one is what has been seen.
+        refuse_odd_delay: whether a RETRY_DELAY of another size than 1, 2 or 4 bytes is an error; otherwise it is read
+            as if it were missing.
+        max_progress: how many REQUEST_IN_PROGRESS may come before one answer; one is what has been seen, and one a
+            second for as long as a session lasts does no harm.
 
     Raises:
         CapfLocalError: a number makes no sense.
@@ -38,7 +41,8 @@ class Dialect:
     refuse_unterminated: bool = True
     retry_delay_seconds: int = 1
     sudi_order: Literal["little", "big"] = "little"
-    max_progress: int = 16
+    refuse_odd_delay: bool = True
+    max_progress: int = 300
 
     def __post_init__(self) -> None:
         if not self.versions or not all(0 <= version <= 0xFF for version in self.versions):
@@ -49,3 +53,6 @@ class Dialect:
 
 #: What is most likely.
 DIALECT: Final = Dialect()
+#: For a client whose server has proved itself: whatever can be read in one way only is read. What a lax length, text or
+#: delay hides there is nothing that is relied on: a certificate has lengths of its own, the other two are for people.
+KIND_DIALECT: Final = Dialect(check_certificate_length=False, refuse_unterminated=False, refuse_odd_delay=False)

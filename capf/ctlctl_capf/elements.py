@@ -96,7 +96,8 @@ class CarriedCertificate:
         right = length == len(der) + _COUNTED
         if not right and dialect.check_certificate_length:
             raise CapfPeerError(
-                CapfReason.LENGTH_MISMATCH, f"a certificate of {len(der)} bytes is announced with {length - _COUNTED}"
+                CapfReason.LENGTH_MISMATCH,
+                f"the length in front of a certificate of {len(der)} bytes is {length}, not {len(der) + _COUNTED}",
             )
         return cls(der, value[4], value[0], value[3], None if right else length)
 

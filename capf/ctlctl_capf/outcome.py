@@ -49,6 +49,8 @@ class Result(StrEnum):
     NO_CERTIFICATE = "no-certificate"
     #: The server ended the session with a failure.
     REFUSED = "refused"
+    #: The server ended it before it was told who asks.
+    TURNED_AWAY = "turned-away"
     #: The server ended it in the middle of an operation, without calling it a failure.
     ENDED_EARLY = "ended-early"
 

@@ -43,7 +43,7 @@ INSTRUMENT = ("ctlctl_capf",)
 #: Bytes; a certificate of a 1024-bit key has 600.
 MAX_LENGTH = 4096
 
-_LAX = Dialect(refuse_unterminated=False, check_certificate_length=False, check_session=False)
+_LAX = Dialect(refuse_unterminated=False, check_certificate_length=False, check_session=False, refuse_odd_delay=False)
 CHOICES = (
     (ClientRules(), Dialect()),
     (ClientRules(operations=frozenset({Operation.INSTALL}), announce=False), Dialect(refuse_unknown=True)),

@@ -39,7 +39,11 @@ MAX_LENGTH = 512
 _STRING = "123456"
 _DER = b"0\x82\x03\x42"
 _LAX = Dialect(
-    versions=frozenset(range(256)), check_certificate_length=False, refuse_unterminated=False, check_session=False
+    versions=frozenset(range(256)),
+    check_certificate_length=False,
+    refuse_unterminated=False,
+    check_session=False,
+    refuse_odd_delay=False,
 )
 _STRICT = Dialect(refuse_unknown=True)
 

@@ -309,7 +309,7 @@ class TestWhatGoesWrong:
         ("state", "said"),
         [
             ({"subject": "somebody"}, "--subject"),
-            ({"age": timedelta(days=800)}, "is valid"),
+            ({"age": timedelta(days=800)}, "not now (certificate-dates); it was not stored. Check the clocks"),
             ({"signer": OTHER_CAPF}, "no known CAPF certificate signed"),
         ],
         ids=["name", "dates", "issuer"],

@@ -36,6 +36,7 @@ from ctlctl_capf import (
     encode,
     to_frame,
 )
+from ctlctl_capf.dialect import KIND_DIALECT
 from ctlctl_capf.frame import MAX_ELEMENTS
 from ctlctl_trust.tlv import encode_tlv
 
@@ -202,6 +203,14 @@ class TestUnknown:
     @pytest.mark.parametrize(("value", "delay"), [(b"\x05", 5), (b"\0\x05", 5), (b"\0\0\1\0", 256)])
     def test_a_delay_of_any_size(self, value: bytes, delay: int) -> None:
         assert decode(raw(16, (12, value))) == RetryLater(session=1, delay=delay)
+
+    @pytest.mark.parametrize("value", [b"", bytes(3), b"60\0", bytes(8)])
+    def test_a_delay_of_an_odd_size_is_none_to_a_kind_reader(self, value: bytes) -> None:
+        assert decode(raw(16, (12, value)), KIND_DIALECT) == RetryLater(session=1)
+
+    @pytest.mark.parametrize("text", [b"busy", b"busy\0", b"busy\0\0\0"])
+    def test_a_text_hides_no_reason_from_a_kind_reader(self, text: bytes) -> None:
+        assert decode(raw(15, (1, b"\7"), (2, text)), KIND_DIALECT) == EndSession(session=1, reason=7, info="busy")
 
     def test_what_a_lax_reader_takes(self) -> None:
         lax = Dialect(check_certificate_length=False, refuse_unterminated=False)

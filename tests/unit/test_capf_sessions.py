@@ -188,6 +188,12 @@ class TestConversation:
         ours.receive_data(b"more junk")
         assert ours.next_event() is Signal.CLOSED
 
+    def test_a_phone_may_say_each_second_that_it_is_at_it(self) -> None:
+        ours, desk = server(), Clerk(INSTALL, issue)
+        desk.serve(ours)
+        told(ours, who(), *[RequestInProgress(session=SESSION)] * SESSION_SECONDS)
+        assert desk.serve(ours)[1] == NeedData(State.GENERATING_SLOWLY, WAITS[State.GENERATING_SLOWLY])
+
     @pytest.mark.parametrize("most", [0, 1, 16])
     def test_patience_has_an_end(self, most: int) -> None:
         ours, desk = server(dialect=Dialect(max_progress=most)), Clerk(INSTALL, issue)
@@ -503,12 +509,26 @@ class TestClient:
         ],
     )
     def test_how_a_server_may_end_it(self, end: Message, result: Result) -> None:
-        for before in ((hello(),), ()):
+        # Who has not been asked yet has said nothing that could be refused.
+        unheard = result if result is Result.RETRY_LATER else Result.TURNED_AWAY
+        for before, expected in (((hello(),), result), ((), unheard)):
             ours = client()
             told(ours, *before, end)
             outcome = outcome_of(Phone().run(ours)[1])
-            assert (outcome.result, outcome.retry_after) == (result, None)
+            assert (outcome.result, outcome.retry_after) == (expected, None)
             assert outcome.words.isprintable()
+
+    def test_string_and_signature_are_only_blamed_where_they_may_be_at_fault(self) -> None:
+        refusal = EndSession(session=SESSION, reason=7)
+        asked, ordered, stored = client(), asked_for_a_key(), given(made_for())
+        told(asked, hello(), refusal)
+        Phone().run(stored)
+        told(ordered, refusal)
+        told(stored, refusal)
+        words = [outcome_of(Phone(public_key).run(each)[1]).words for each in (asked, ordered, stored)]
+        assert ["authentication string" in each for each in words] == [True, False, False]
+        assert "after it had ordered to install" in words[1]
+        assert "after it was done" in words[2]
 
     def test_the_server_loses_patience_while_the_key_is_being_made(self) -> None:
         ours = asked_for_a_key()

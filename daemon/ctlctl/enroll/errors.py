@@ -6,7 +6,7 @@ from typing import Final
 from ctlctl.connectors.capf_ports import CapfError, CapfStrangerError
 from ctlctl.connectors.errors import ConnectorFault
 from ctlctl_capf.frame import CapfReason
-from ctlctl_capf.outcome import Outcome, Result
+from ctlctl_capf.outcome import Operation, Outcome, Result
 
 
 class EnrollFault(StrEnum):
@@ -72,14 +72,20 @@ _BAD_CERTIFICATE: Final = frozenset(
         CapfReason.CERTIFICATE_ISSUER,
     }
 )
-_LOOK_AT_CAPF: Final = (
+_NAME_THE_ISSUER: Final = (
     "Look at the CAPF log of the publisher; if another CA signs for CAPF (Online CA), name its certificate with "
     "--issuer"
 )
+_CLOCKS: Final = "Check the clocks of this machine and of the publisher, and for how long CAPF issues"
+_READ_THE_LOG: Final = "Look at the CAPF log of the publisher, and try again"
 _ORDER: Final = (
     "Order it first: the CAPF profile's operation is Install/Upgrade for a new certificate, or Delete (ctlctl capf "
     "profile update CLUSTER, with --operation)"
 )
+_HOW_TO_MEND: Final = {
+    CapfReason.CERTIFICATE_ISSUER: _NAME_THE_ISSUER,
+    CapfReason.CERTIFICATE_DATES: _CLOCKS,
+}
 
 
 def of_session(error: CapfError) -> EnrollError:
@@ -87,12 +93,16 @@ def of_session(error: CapfError) -> EnrollError:
     if isinstance(error, CapfStrangerError):
         return EnrollError(EnrollFault.STRANGER, error.detail, error.advice)
     if error.reason in _BAD_CERTIFICATE:
-        return EnrollError(EnrollFault.BAD_CERTIFICATE, f"{error.detail}; it was not stored", _LOOK_AT_CAPF)
+        advice = _HOW_TO_MEND.get(error.reason, _READ_THE_LOG)
+        return EnrollError(EnrollFault.BAD_CERTIFICATE, f"{error.detail}; it was not stored", advice)
     if error.reason is CapfReason.OPERATION_REFUSED:
         advice = "Correct the operation of the CAPF profile, or ask for that here"
         return EnrollError(EnrollFault.OTHER_ORDER, error.detail, advice)
     if error.reason is CapfReason.KEY_REFUSED:
-        advice = "Set the key size of the CAPF profile to 2048 or more"
+        advice = (
+            "Correct the key of the CAPF profile (--key-size, --key-order, --ec-key-size): RSA of 2048, 3072 or 4096 "
+            "bits, or EC of 256, 384 or 521"
+        )
         return EnrollError(EnrollFault.KEY_REFUSED, error.detail, advice)
     fault = EnrollFault.UNREACHABLE
     if error.fault is ConnectorFault.TIMEOUT:
@@ -126,7 +136,16 @@ def of_outcome(outcome: Outcome, where: str, *, by_string: bool) -> EnrollError:
     if outcome.result is Result.NOTHING_TO_DO:
         return EnrollError(EnrollFault.NOTHING_ORDERED, detail, _ORDER)
     if outcome.result is Result.ENDED_EARLY:
-        return EnrollError(EnrollFault.PROTOCOL, detail, "Look at the CAPF log of the publisher, and try again")
+        return EnrollError(EnrollFault.PROTOCOL, detail, _READ_THE_LOG)
+    if outcome.result is Result.TURNED_AWAY:
+        advice = f"Nothing was sent, so that a string is as good as before. {_READ_THE_LOG}"
+        return EnrollError(EnrollFault.PROTOCOL, detail, advice)
+    if outcome.operation is not Operation.NONE:
+        advice = (
+            "CAPF took the proof and does not say what failed then. Look at the CAPF log of the publisher; in Online "
+            "CA mode at its CA too"
+        )
+        return EnrollError(EnrollFault.REFUSED, detail, advice)
     if by_string:
         advice = (
             "CAPF does not say why. Check the string; it is good for one use, until Operation Completes By: have a new "

@@ -19,6 +19,7 @@ from ctlctl.enroll.identity import Identity
 from ctlctl.enroll.keys import KeyPolicy, certificates_pem, public_bytes
 from ctlctl_capf.authentication import Credential, PrivateKey, signer
 from ctlctl_capf.client import CapfClient
+from ctlctl_capf.dialect import KIND_DIALECT
 from ctlctl_capf.elements import KeyOrder
 from ctlctl_capf.outcome import Operation
 from ctlctl_capf.rules import ClientRules, names_device, signed_by
@@ -193,6 +194,7 @@ class Session:
             issuers=self._issuers(),
             # What a user's certificate is called is CAPF's choice, and not public: `_Installing` checks the name.
             rules=ClientRules(operations=frozenset({operation}), check_device=False),
+            dialect=KIND_DIALECT,
         )
 
     def _issuers(self) -> tuple[Certificate, ...]:
@@ -257,7 +259,7 @@ class _Installing:
     def _credential(self, certificate: Certificate) -> NewCredential:
         wish, issuers = self._wish, self._issuers()
         expected = (wish.subject,) if wish.subject else wish.identity.expected_names
-        if not any(names_device(certificate, name) for name in expected):
+        if not any(_is_of(certificate, name) for name in expected):
             shown = printable(certificate.common_name)
             wanted = " or ".join(repr(printable(each)) for each in dict.fromkeys(expected))
             detail = f"CAPF issued a certificate for {shown!r}, not for {wanted}; it was not stored"
@@ -311,6 +313,14 @@ class _Deleting:
             detail = f"{self._folder.path}: there is no credential to delete"
             self.error = EnrollError(EnrollFault.NO_CREDENTIAL, detail, "Name the directory that has it")
         return self.deleted
+
+
+def _is_of(certificate: Certificate, name: str) -> bool:
+    """Tell whether a certificate is of a name; users' names have no case in CUCM, which may issue its own spelling."""
+    return names_device(certificate, name) or (
+        certificate.common_name.casefold() == name.casefold()
+        and sum(kind == "CN" for kind, _ in certificate.subject) == 1
+    )
 
 
 def connector_to(server: Server, anchors: Anchors | None, deadline_seconds: float) -> CapfConnector:
