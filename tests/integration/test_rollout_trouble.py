@@ -166,7 +166,7 @@ def still(watched: Watched, axl: AxlWatch, seconds: float = 1.5) -> dict[str, An
 @pytest.mark.timeout(900)
 def test_a_night_of_one_trouble_after_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """AXL busy, the store locked, the publisher rebooting, CAPF down: the rollout waits or halts, and loses nobody."""
-    monkeypatch.setattr("ctlctl.service.rollouts._STORE_SECONDS", 0.2)
+    monkeypatch.setattr("ctlctl.service.rolloutlife._STORE_SECONDS", 0.2)
     monkeypatch.setattr("ctlctl.store.store.LOCK_TIMEOUT", 0.3)
     # Phones that the reboot finds on their way to CAPF give no answer: so many that it would halt by default.
     rules = {"batch_size": "14", "in_flight": "14", "halt_unknown_percent": "60"}
@@ -513,7 +513,7 @@ def fill(ballast: Path) -> None:
 
 def test_a_disk_that_is_full_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be kept is not done; when there is room again it goes on, and its log is whole."""
-    monkeypatch.setattr("ctlctl.service.rollouts._STORE_SECONDS", 0.2)
+    monkeypatch.setattr("ctlctl.service.rolloutlife._STORE_SECONDS", 0.2)
     with fast_lab(tmp_path / "lab", phones=24, speed=60, canary_sizes="[]", in_flight="4") as lab:
         axl, disk = AxlWatch(lab), lab.settings.parent / "ctld"
         with small_disk(disk), rolling(lab) as watched:

@@ -1,6 +1,8 @@
 """Plans, approvals and rollouts come back as they were kept; one rollout a cluster; each step is in the audit log."""
 
+import sqlite3
 import tempfile
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -102,6 +104,27 @@ def test_what_is_kept_comes_back(kept: list[PhoneRow], first: Head, then: Head, 
         log = store.audit_log()
         assert [one.event for one in log] == ["plan-approved", "rollout-started", "rollout-phone"]
         assert check_chain(log, acts.newest_hash()).problem is None
+
+
+def test_one_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "ctld.db") as store:
+        acts, state = store.acts, RolloutState(Head(), (PhoneRow("SEP1"), PhoneRow("SEP2")))
+        for number, cluster in enumerate(("far", "hq"), start=1):
+            plan = replace(PLAN, sha256=f"{number}" * 64, cluster=cluster)
+            acts.approve(plan, KIM, "x", (10, "plan-approved", {}))
+            acts.start(plan, 30, "x", 40, state, (30, "rollout-started", {}))
+        with closing(sqlite3.connect(tmp_path / "ctld.db")) as other, other:
+            other.execute("UPDATE rollout SET head = '{' WHERE number = 1")
+            other.execute("UPDATE rollout_phone SET value = '{}' WHERE rollout = 1 AND place = 1")
+        whole, torn = acts.rollouts()
+        assert (whole.number, whole.known_head(), whole.unreadable) == (2, Head(), "")
+        assert (torn.number, torn.cluster, torn.head) == (1, "far", None)
+        assert torn.unreadable.startswith("the head of rollout 1: this version cannot read it (JSONDecodeError")
+        with pytest.raises(RolloutRowError, match="the head of rollout 1"):
+            torn.known_head()
+        assert acts.rows(2) == state.rows
+        with pytest.raises(RolloutRowError, match="phone 2 of rollout 1: this version cannot read it"):
+            acts.rows(1)
 
 
 def test_plans_and_their_approvals(tmp_path: Path) -> None:

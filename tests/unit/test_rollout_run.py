@@ -146,8 +146,8 @@ def test_a_wish_outlasts_a_defect_and_is_obeyed_only_once_it_is_on_disk(begun: B
         waiting.join(0.05)
     assert told == [True]
     (kept,) = begun.store.acts.rollouts("hq")
-    assert kept.head.mode is Mode.ABORTED
-    assert "wrong pool" in kept.head.words
+    assert kept.known_head().mode is Mode.ABORTED
+    assert "wrong pool" in kept.known_head().words
 
 
 def test_who_wants_it_stopped_is_obeyed_in_the_middle_of_a_turn(begun: Begun) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from ctlctl.act.rolloutrows import RolloutRowError
 from ctlctl.fleet.check import nagios_lines
 from ctlctl.fleet.rollouttext import brief_lines
 from ctlctl.metrics.rollouts import ROLLOUT_GAUGES, SHOWN_SECONDS, RolloutCollector
@@ -32,7 +33,8 @@ def told(*documents: dict[str, Any], now: int = NOW) -> Samples:
 
 def test_every_mode_and_every_state_of_a_phone_has_a_value() -> None:
     found = told(rollout("hq", "27e654", NOW))
-    assert found["ctl_rollout_state"] == {(mode.value,): float(mode is Mode.RUNNING) for mode in Mode}
+    modes = {(mode.value,): float(mode is Mode.RUNNING) for mode in Mode}
+    assert found["ctl_rollout_state"] == modes | {("unknown",): 0.0}
     assert set(found["ctl_rollout_phones"]) == {(state.value,) for state in PhoneState}
     assert sum(found["ctl_rollout_phones"].values()) == 400
 
@@ -126,6 +128,7 @@ def test_a_store_in_trouble_costs_no_scrape(store: Store) -> None:
 
 def briefly(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
     return {
+        "number": 7,
         "plan": "27e654",
         "mode": "running",
         "mode_since": NOW - 7200,
@@ -146,9 +149,30 @@ def test_status_has_a_line_for_a_rollout_under_way() -> None:
     line, rest = brief_lines(briefly(), NOW, colour=False)
     assert "finish ≈ 2026-11-1" in f"{line} {rest}"
     assert line.startswith("  rollout    27e654 running · 88 of 400 phones done, 12 in flight, 2 failed")
-    assert "nobody carries it out" in " ".join(map(str.strip, brief_lines(briefly(live=False), NOW, colour=False)))
     late = " ".join(brief_lines(briefly(behind=True, finish=None), NOW, colour=False))
     assert late.endswith("BEHIND its deadline")
+
+
+def test_what_nobody_carries_out_is_unknown_and_says_why() -> None:
+    why = "phone 2 of rollout 7: this version cannot read it " + "at all " * 20
+    lines = list(brief_lines(briefly(live=False, finish=None, idle=why), NOW, colour=False))
+    assert lines[0] == "  UNKNOWN    rollout 27e654 running"
+    assert "nobody carries it out: phone 2 of rollout 7" in " ".join(map(str.strip, lines))
+    assert lines[-1] == "           → ctlctl rollout status 7"
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_phone_that_cannot_be_read_costs_its_own_rollout_alone(store: Store) -> None:
+    class Unreadable(Rollouts):
+        def rows(self, number: int) -> tuple[PhoneRow, ...]:
+            if number == 2:
+                raise RolloutRowError("phone 5 of rollout 2: what it is")
+            return super().rows(number)
+
+    rollouts = Unreadable(rollout("hq", "27e654", NOW), {**rollout("far", "9a9b9c", NOW), "number": 2})
+    first, second = RolloutFacts(rollouts, store, Telemetry(CollectorRegistry(), "0.1")).documents()
+    assert (first["failures"], first.get("unreadable")) == ({"invalid-lsc": 1, "offline": 1}, None)
+    assert (second["failures"], second["unreadable"]) == ({}, "phone 5 of rollout 2: what it is")
 
 
 def test_what_halted_it_is_harmless_on_a_terminal() -> None:
@@ -159,7 +183,7 @@ def test_what_halted_it_is_harmless_on_a_terminal() -> None:
     assert all(line.isprintable() and len(line) <= 80 for line in lines)
 
 
-@pytest.mark.parametrize(("mode", "code"), [("running", 0), ("paused", 0), ("halted", 2)])
+@pytest.mark.parametrize(("mode", "code"), [("running", 0), ("paused", 0), ("halted", 2), ("unknown", 3)])
 def test_only_a_halted_rollout_is_critical(mode: str, code: int) -> None:
     cluster = {
         "name": "hq",
@@ -172,6 +196,7 @@ def test_only_a_halted_rollout_is_critical(mode: str, code: int) -> None:
     assert found == code
     assert ("hq: rollout 27e654 halted" in lines[0]) is (mode == "halted")
     assert f"critical={int(mode == 'halted')}" in lines[0]
+    assert f"unknown={int(mode == 'unknown')}" in lines[0]
 
 
 def test_the_made_rollouts_are_of_different_clusters() -> None:

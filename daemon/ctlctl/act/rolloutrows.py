@@ -72,7 +72,10 @@ def _read(text: str, make: Callable[..., _T], known: Mapping[str, Callable[[Any]
         told = json.loads(text)
         return make(**{name: known[name](value) if name in known else value for name, value in told.items()})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise RolloutRowError(f"the store has a row of a rollout that cannot be read ({error})") from None
+        raise RolloutRowError(
+            f"this version cannot read it ({type(error).__name__}: {error}): use the one that wrote it, or restore a "
+            "backup of the store"
+        ) from None
 
 
 def read_row(text: str) -> PhoneRow:

@@ -92,14 +92,18 @@ class RolloutRun:
             ports: the world.
             store: where every step goes.
             now: the clock, seconds since 1970.
+
+        Raises:
+            RolloutRowError: how it stood cannot be read.
         """
+        head = rollout.known_head()
         self.rollout = rollout
         self.plan = plan
         self._ports = ports
         self._store = store
         self._now = now
         self._places = {phone.name: place for place, phone in enumerate(plan.phones)}
-        self._take_up(rollout.head, rows)
+        self._take_up(head, rows)
         self._turns = Condition()
         self._woken = False
         self._commands: list[Command] = []
@@ -117,7 +121,7 @@ class RolloutRun:
         #: The most phones that were away in a minute, by the minute.
         self._away: dict[int, int] = {}
         self.hold = Hold.NONE
-        self.head = self._kept = rollout.head
+        self.head = self._kept = head
         self._vain = self._refused = ""
 
     @property
@@ -136,11 +140,13 @@ class RolloutRun:
 
         Raises:
             StoreError: the store cannot be read.
+            RolloutRowError: what is in it cannot.
         """
         found = next(one for one in self._store.rollouts(self.rollout.cluster) if one.number == self.rollout.number)
-        self._take_up(found.head, self._store.rows(self.rollout.number))
+        head = found.known_head()
+        self._take_up(head, self._store.rows(self.rollout.number))
         self._answers = []
-        self.head = self._kept = found.head
+        self.head = self._kept = head
 
     @property
     def over(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ctlctl.fleet.rollouttext import severity
 from ctlctl.fleet.words import plural, span
 from ctlctl.terminal import printable
 
@@ -31,9 +32,10 @@ def nagios_lines(answer: Mapping[str, Any], *, live: bool) -> tuple[int, list[st
         if one["severity"] in _CODES
     ]
     found += [
-        (_CRITICAL, f"{cluster['name']}: rollout {one['plan']} halted", f"{one['halt']}: {one['words']}")
+        (_CODES[worst], f"{cluster['name']}: rollout {one['plan']} {one['mode']}", _why(one))
         for cluster in answer["clusters"]
-        for one in _halted(cluster)
+        for one in cluster.get("rollouts") or ()
+        if (worst := severity(one)) is not None
     ]
     codes = {code for code, _, _ in found}
     if not live or not answer["clusters"]:
@@ -47,8 +49,10 @@ def nagios_lines(answer: Mapping[str, Any], *, live: bool) -> tuple[int, list[st
     return code, lines
 
 
-def _halted(cluster: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [one for one in cluster.get("rollouts") or () if one["mode"] == "halted"]
+def _why(rollout: Mapping[str, Any]) -> str:
+    if rollout["mode"] == "halted":
+        return f"{rollout['halt']}: {rollout['words']}"
+    return f"nobody carries it out: {rollout.get('idle') or 'why is not known'}"
 
 
 def _nothing(answer: Mapping[str, Any], *, live: bool) -> str:
@@ -66,7 +70,10 @@ def _figures(answer: Mapping[str, Any]) -> str:
     phones = sum(cluster["numbers"]["phones"] for cluster in answer["clusters"])
     counts = dict.fromkeys(_CODES, 0)
     for cluster in answer["clusters"]:
-        counts["critical"] += len(_halted(cluster))
+        for one in cluster.get("rollouts") or ():
+            worst = severity(one)
+            if worst is not None:
+                counts[worst] += 1
         for one in cluster["findings"]:
             if one["severity"] in counts:
                 counts[one["severity"]] += 1

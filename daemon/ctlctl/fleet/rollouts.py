@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ctlctl.files import write_whole
 from ctlctl.fleet.acts import ask_live, audit_rows
 from ctlctl.fleet.client import AskError
-from ctlctl.fleet.rollouttext import rollout_line, rollout_lines
+from ctlctl.fleet.rollouttext import rollout_line, rollout_lines, severity
 from ctlctl.fleet.words import minute, plural
 from ctlctl.plan.document import PlanFileError
 from ctlctl.plan.files import FileError, load_plan
@@ -141,6 +141,8 @@ def run_start(settings: Path, plan: str, confirm: str, output: str) -> int:
             print(dumps(answer, indent=1))
             return 0
         print(f"rollout {answer['rollout']} of plan {answer['plan']} began: {plural(answer['phones'], 'phone')}")
+        if not answer.get("live", True):
+            print(f"  not under way: {printable(answer['idle'])}")
         print(f"Next: ctlctl rollout status {answer['plan']} --watch")
         return 0
 
@@ -171,8 +173,9 @@ def run_rollout_status(settings: Path, plan: str, output: str, *, watch: bool) -
                 print(dumps(answer, indent=1))
             else:
                 _print_rollouts(rollouts, answer["at"], whole=bool(plan), again=watch and sys.stdout.isatty())
-            if not watch or all(one["ended_at"] is not None or one["mode"] == "halted" for one in rollouts):
-                return _HALTED if any(one["mode"] == "halted" and one["ended_at"] is None for one in rollouts) else 0
+            stand = [severity(one) for one in rollouts if one["ended_at"] is None]
+            if not watch or all(stand):
+                return _HALTED if "critical" in stand else _UNDECIDED if "unknown" in stand else 0
             time.sleep(_WATCH_SECONDS)
 
     return _said(show)

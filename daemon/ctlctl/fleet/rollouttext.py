@@ -45,6 +45,14 @@ def rollout_line(rollout: Rollout, now: float) -> str:
     return f"{where} · {done:,} of {plural(phones, 'phone')} done · began {since} ago"
 
 
+def severity(rollout: Rollout) -> str | None:
+    """Return how bad it is how a rollout that has not ended goes: "critical", "unknown", or None for nothing."""
+    if rollout["mode"] == "halted":
+        return "critical"
+    # What nobody carries out, or nobody can read, is not in order.
+    return "unknown" if rollout["mode"] == "unknown" or not rollout["live"] else None
+
+
 def brief_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str]:
     """Give the lines of `ctlctl status` about a rollout that has not ended.
 
@@ -58,12 +66,19 @@ def brief_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str]:
     said += f", {rollout['in_flight']:,} in flight" if rollout["in_flight"] else ""
     said += f", {rollout['failed']:,} failed" if rollout["failed"] else ""
     if not rollout["live"]:
-        said += " · nobody carries it out"
+        said += f" · nobody carries it out: {printable(str(rollout.get('idle') or 'why is not known'))}"
     elif mode == "running" and rollout["finish"] is not None:
         said += f" · finish ≈ {minute(rollout['finish'])}"
     said += " · BEHIND its deadline" if rollout["behind"] else ""
-    if mode != "halted":
+    worst = severity(rollout)
+    if worst is None:
         yield from _folded("  rollout    ", f"{plan} {mode} · {said}")
+        return
+    if worst == "unknown":
+        label = paint("UNKNOWN  ", "yellow", on=colour)
+        yield f"  {label}  {paint('rollout', 'bold', on=colour)} {plan} {mode}"
+        yield from _folded(" " * 13, said)
+        yield f"           → ctlctl rollout status {rollout['number']}"
         return
     since = span(max(0, now - rollout["mode_since"]))
     label = paint("CRITICAL ", "red", on=colour)
@@ -102,12 +117,12 @@ def rollout_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str
         parts += [f"{many:,} {_STATES[state]}"] if many else []
     yield from _packed("  ", [*parts, f"{left:,} to go"])
     yield from _why(rollout, now)
-    for state, reasons in sorted(rollout.get("reasons", {}).items()):
+    for state, reasons in sorted((rollout.get("reasons") or {}).items()):
         said = " · ".join(f"{many} {reason}" for reason, many in sorted(reasons.items(), key=lambda one: -one[1]))
         yield from _titled(_STATES.get(state, state), said)
-    if rollout["mode"] not in {"finished", "aborted"}:
+    if rollout["mode"] not in {"finished", "aborted", "unknown"}:
         yield from _forecast(rollout, now)
-    for proof, many in sorted(rollout.get("proofs", {}).items(), key=lambda one: -one[1]):
+    for proof, many in sorted((rollout.get("proofs") or {}).items(), key=lambda one: -one[1]):
         yield f"  proven by          {many:,} {proof.replace('+', ' + ')}"
     yield from _next(rollout)
 
@@ -131,7 +146,7 @@ def _packed(head: str, parts: Sequence[str]) -> Iterator[str]:
 
 def _stage(rollout: Rollout) -> str:
     canaries = rollout.get("canaries")
-    if rollout["mode"] in {"finished", "aborted"} or not canaries:
+    if rollout["mode"] in {"finished", "aborted", "unknown"} or not canaries:
         return ""
     if rollout["stage"] < len(canaries):
         return f" · canary {rollout['stage'] + 1} of {len(canaries)}"
@@ -164,7 +179,9 @@ def _why(rollout: Rollout, now: float) -> Iterator[str]:
     if rollout.get("trouble"):
         yield from _titled("trouble", printable(rollout["trouble"]))
     if not rollout["live"] and rollout["ended_at"] is None:
-        yield f"  {'not under way':<18} ctld's settings lack its cluster"
+        yield from _titled("not under way", printable(str(rollout.get("idle") or "why is not known")))
+    if rollout.get("unreadable"):
+        yield from _titled("cannot be read", printable(str(rollout["unreadable"])))
 
 
 def _forecast(rollout: Rollout, now: float) -> Iterator[str]:

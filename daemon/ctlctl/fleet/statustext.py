@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ctlctl.fleet.rollouttext import brief_lines
+from ctlctl.fleet.rollouttext import brief_lines, severity
 from ctlctl.fleet.words import ago, day, left, minute, plural, span
 from ctlctl.terminal import paint, printable
 
@@ -44,7 +44,8 @@ def status_lines(answer: Mapping[str, Any], *, colour: bool, everything: bool = 
         for finding in cluster["findings"]:
             if finding["severity"] in counts:
                 counts[finding["severity"]] += 1
-        counts["critical"] += sum(one["mode"] == "halted" for one in cluster.get("rollouts") or ())
+        for worst in filter(None, map(severity, cluster.get("rollouts") or ())):
+            counts[worst] += 1
         unreachable += _away(cluster) is not None
     words = [plural(len(clusters), "cluster")]
     words += [
@@ -62,7 +63,7 @@ def status_lines(answer: Mapping[str, Any], *, colour: bool, everything: bool = 
 def _worst(cluster: Mapping[str, Any]) -> tuple[int, str]:
     order = {severity: number for number, severity in enumerate(_SHOWN)}
     found = [order[one["severity"]] for one in cluster["findings"] if one["severity"] in order]
-    found += [0 for one in cluster.get("rollouts") or () if one["mode"] == "halted"]
+    found += [order[worst] for worst in map(severity, cluster.get("rollouts") or ()) if worst is not None]
     return min(found, default=9), cluster["name"]
 
 
@@ -99,8 +100,8 @@ def _cluster(cluster: Mapping[str, Any], now: float, *, colour: bool, everything
     shown = [one for one in cluster["findings"] if everything or one["severity"] in _SHOWN]
     for finding in shown:
         yield from _finding(finding, now, colour=colour)
-    halted = any(one["mode"] == "halted" for one in cluster.get("rollouts") or ())
-    if not shown and away is None and not halted:
+    badly = any(map(severity, cluster.get("rollouts") or ()))
+    if not shown and away is None and not badly:
         yield "  ok         nothing critical, nothing to warn of, nothing unknown"
 
 

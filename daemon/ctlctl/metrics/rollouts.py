@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from ctlctl.metrics.sheet import Gauge, Sheet, cleaned
+from ctlctl.service.rolloutdocs import UNKNOWN_MODE
 from ctlctl_capf.rollout.rows import Mode, PhoneState
 
 Documents = Callable[[], Sequence[Mapping[str, Any]]]
@@ -90,8 +91,8 @@ def _results_family() -> CounterMetricFamily:
 
 def _put(sheet: Sheet, document: Mapping[str, Any]) -> None:
     place = (str(document["cluster"]), str(document["plan"]))
-    for mode in Mode:
-        sheet.put(STATE, int(document["mode"] == mode.value), *place, mode.value)
+    for mode in (*(mode.value for mode in Mode), UNKNOWN_MODE):
+        sheet.put(STATE, int(document["mode"] == mode), *place, mode)
     for state in PhoneState:
         sheet.put(PHONES, document["counts"].get(state.value, 0), *place, state.value)
     for reason, count in document["failures"].items():

@@ -160,7 +160,7 @@ class Daemon:
         self._web = WebServer(settings.http, app)
         self._web.start()
         self._closing.callback(self._web.stop)
-        self._jobs = Jobs(self._beat, self._beat_seconds(), self._clean)
+        self._jobs = Jobs(self._beat, self._beat_seconds(), self._clean, self._rollouts.keep)
         # What was known at the last stop is shown at once, and judged anew.
         self._workers = {name: ClusterWorker(name, one, self._tools) for name, one in settings.clusters.items()}
         for worker in self._workers.values():

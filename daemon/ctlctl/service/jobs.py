@@ -18,6 +18,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from ctlctl.inventory.words import Source
 from ctlctl.service.enrolkeeping import ENROLMENTS
 from ctlctl.service.policy import intervals_of
+from ctlctl.service.rolloutlife import KEEP_SECONDS
 from ctlctl.service.worker import ClusterWorker
 
 _LOG: Final = structlog.get_logger("ctld")
@@ -62,13 +63,16 @@ _PULSE: Final = "pulse"
 class Jobs:
     """The schedule."""
 
-    def __init__(self, beat: Callable[[], None], beat_seconds: float, clean: Callable[[], None]) -> None:
-        """Schedule nothing yet but the beat and the daily cleaning.
+    def __init__(
+        self, beat: Callable[[], None], beat_seconds: float, clean: Callable[[], None], keep: Callable[[], None]
+    ) -> None:
+        """Schedule nothing yet but the beat, the daily cleaning, and what is tried again.
 
         Args:
             beat: called by the scheduler's own loop, on a thread that no round can keep busy.
             beat_seconds: between two beats.
             clean: called once a day.
+            keep: called every half minute: takes up rollouts that could not be taken up.
         """
         self._beat = beat
         self._scheduler = BackgroundScheduler(
@@ -86,6 +90,7 @@ class Jobs:
         self._scheduler.add_job(
             self._pulse, IntervalTrigger(seconds=beat_seconds), executor=_PULSE, id=_PULSE, next_run_time=_soon(0)
         )
+        self._scheduler.add_job(keep, IntervalTrigger(seconds=KEEP_SECONDS), id="keep")
         self._scheduler.add_job(clean, CronTrigger(hour=3, minute=17, timezone=UTC), id="clean")
 
     def start(self) -> None:

@@ -13,9 +13,10 @@ from ctlctl.plan.making import Basis
 from ctlctl.plan.model import SealedPlan
 from ctlctl.plan.rechecking import Recheck
 from ctlctl.plan.rechecking import recheck as rechecked
+from ctlctl.service.rolloutdocs import UNKNOWN_MODE
 from ctlctl.service.server import Peer, QuestionError, peer_of
 from ctlctl.service.worker import ClusterWorker
-from ctlctl.store.rolloutstore import Approval, StoredPlan
+from ctlctl.store.rolloutstore import Approval, StoredPlan, StoredRollout
 from ctlctl.store.store import Store
 from ctlctl_config.model import ClusterSettings
 from ctlctl_config.rollout import RolloutSettings
@@ -69,7 +70,7 @@ class PlanShelf:
                     "kept_at": plan.kept_at,
                     "approvals": [{"at": one.at, "uid": one.uid, "name": one.name} for one in plan.approvals],
                     "rollout": None if rollout is None else rollout.number,
-                    "mode": None if rollout is None else rollout.head.mode.value,
+                    "mode": None if rollout is None else _mode(rollout),
                 }
             )
         return {"total": len(rows), "offset": 0, "now": now, "rows": rows}
@@ -146,6 +147,10 @@ class PlanShelf:
                 f"{moved.percent} %: {first.name} {first.words}; make a new plan",
             )
         return found
+
+
+def _mode(rollout: StoredRollout) -> str:
+    return UNKNOWN_MODE if rollout.head is None else rollout.head.mode.value
 
 
 def may_approve(who: Peer, rules: RolloutSettings) -> bool:

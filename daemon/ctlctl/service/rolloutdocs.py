@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ctlctl.act.rolloutrun import RolloutRun
 from ctlctl.store.rolloutstore import StoredRollout
-from ctlctl_capf.rollout.rows import AT_WORK, PhoneRow, PhoneState
+from ctlctl_capf.rollout.rows import AT_WORK, Head, PhoneRow, PhoneState
 
+#: Mode of a rollout of which nobody can tell how it goes.
+UNKNOWN_MODE: Final = "unknown"
 #: States of phones that are left to a person, or to another plan.
 _FOR_PEOPLE = frozenset({PhoneState.TO_PERSON, PhoneState.GIVEN_UP, PhoneState.DRIFTED})
 
@@ -20,7 +22,6 @@ def rollout_document(rollout: StoredRollout, run: RolloutRun | None, counts: Map
         run: what carries it out; None where nothing does.
         counts: phones by state.
     """
-    head = rollout.head if run is None else run.head
     document: dict[str, Any] = {
         "number": rollout.number,
         "plan": rollout.plan_id,
@@ -29,23 +30,12 @@ def rollout_document(rollout: StoredRollout, run: RolloutRun | None, counts: Map
         "started_at": rollout.started_at,
         "started_by": rollout.started_by,
         "ended_at": rollout.ended_at,
-        "mode": head.mode.value,
-        "mode_since": head.mode_since,
-        "halt": None if head.halt is None else head.halt.value,
-        "words": head.words,
-        "stage": head.stage,
-        "batches": [
-            {"number": one.number, "size": one.size, "failures": one.failures, "absent": one.absent}
-            for one in head.batches
-        ],
-        "bake_until": head.bake_until,
-        "window_closes": head.window or None,
+        **_course(rollout.head if run is None else run.head),
         "counts": dict(counts),
         "phones": sum(counts.values()),
-        "pace": head.pace,
-        "throttled": head.throttled,
         "baseline": rollout.baseline,
         "live": run is not None,
+        "unreadable": rollout.unreadable,
     }
     if run is not None:
         guess = run.estimate()
@@ -62,6 +52,28 @@ def rollout_document(rollout: StoredRollout, run: RolloutRun | None, counts: Map
             "canaries": list(run.plan.limits.canaries),
         }
     return document
+
+
+def _course(head: Head | None) -> dict[str, Any]:
+    """Return what only the head tells; nothing of it is known where it cannot be read."""
+    if head is None:
+        unknown = ("mode_since", "halt", "stage", "bake_until", "window_closes", "pace", "throttled")
+        return {"mode": UNKNOWN_MODE, "words": "", "batches": [], **dict.fromkeys(unknown)}
+    return {
+        "mode": head.mode.value,
+        "mode_since": head.mode_since,
+        "halt": None if head.halt is None else head.halt.value,
+        "words": head.words,
+        "stage": head.stage,
+        "batches": [
+            {"number": one.number, "size": one.size, "failures": one.failures, "absent": one.absent}
+            for one in head.batches
+        ],
+        "bake_until": head.bake_until,
+        "window_closes": head.window or None,
+        "pace": head.pace,
+        "throttled": head.throttled,
+    }
 
 
 def about_rows(rows: Sequence[PhoneRow]) -> dict[str, Any]:

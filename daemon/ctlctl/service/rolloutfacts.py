@@ -66,6 +66,8 @@ class RolloutFacts:
         #: Of rollouts of which nothing changes any more, by number.
         self._reasons_of: dict[int, Mapping[str, int]] = {}
         self._ends_of: dict[int, Mapping[str, int]] = {}
+        #: What was logged of rollouts whose phones cannot be read, by number.
+        self._told: dict[int, str] = {}
 
     def documents(self) -> tuple[Document, ...]:
         """Return the rollouts that metrics show; none where the store cannot be read, which is counted."""
@@ -92,20 +94,27 @@ class RolloutFacts:
                 self._documents = ()
                 self._meter.store_error(error.kind)
                 _LOG.error("store-trouble", kind=error.kind, detail=str(error))
-            except RolloutRowError as error:
-                self._documents = ()
-                _LOG.error("rollout-unreadable", detail=str(error))
             self._until = self._clock() + FRESH_SECONDS
 
     def _whole(self, document: Document) -> Document:
         number = document["number"]
         reasons = self._reasons_of.get(number)
         if reasons is None:
-            rows = self._rollouts.rows(number)
+            try:
+                rows = self._rollouts.rows(number)
+            except RolloutRowError as error:
+                return {**document, "failures": {}, "unreadable": self._unreadable(number, str(error))}
             reasons = Counter(row.reason.value for row in rows if row.reason is not None and row.state not in _GOING_ON)
             if document["ended_at"] is not None:
                 self._reasons_of[number] = reasons
         return {**document, "failures": dict(reasons)}
+
+    def _unreadable(self, number: int, why: str) -> str:
+        if self._told.get(number) != why:
+            # Once: it is looked at every few seconds.
+            self._told[number] = why
+            _LOG.error("rollout-unreadable", rollout=number, detail=why)
+        return why
 
     def _all_results(self) -> Mapping[tuple[str, str], int]:
         found: Counter[tuple[str, str]] = Counter()
@@ -138,6 +147,8 @@ def _brief(document: Document) -> dict[str, Json]:
         "failed": _many(counts, _FAILED),
         "in_flight": _many(counts, IN_FLIGHT),
         "live": document["live"],
+        "idle": document.get("idle", ""),
+        "unreadable": document.get("unreadable", ""),
         "hold": document.get("hold", ""),
         "window_closes": document["window_closes"],
         "deadline": document.get("deadline"),

@@ -1,41 +1,31 @@
 """Plans and rollouts as ctld has them: who approves and starts them, the threads that carry them out, what is told."""
 
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from threading import Event, Lock, Thread
+from threading import Event
 from typing import Any, Final
 
 import structlog
 
 from ctlctl.act.rolloutrows import RolloutRowError, head_text, row_text
-from ctlctl.act.rolloutrun import RolloutRun
 from ctlctl.fleet.files import SnapshotFiles
-from ctlctl.plan.document import PlanFileError
 from ctlctl.plan.model import SHORT
 from ctlctl.service.acting import may_write
 from ctlctl.service.hub import Hub
 from ctlctl.service.planshelf import FindWorker, PlanShelf, approvals_missing
 from ctlctl.service.rolloutdocs import about_rows, rollout_document
-from ctlctl.service.rolloutworld import RolloutWorld
+from ctlctl.service.rolloutlife import RolloutLife
 from ctlctl.service.server import Peer, QuestionError
 from ctlctl.service.worker import ClusterWorker
 from ctlctl.store.rolloutstore import BusyClusterError, StoredRollout
-from ctlctl.store.store import Store, StoreError
+from ctlctl.store.store import Store
 from ctlctl.terminal import printable
 from ctlctl_capf.rollout.facts import Command, Wish
-from ctlctl_capf.rollout.rows import Mode, PhoneRow, PhoneState, begin
+from ctlctl_capf.rollout.rows import Mode, PhoneRow, begin
 
 _LOG: Final = structlog.get_logger("ctld")
 
 #: Real seconds between two turns of a rollout.
 TICK_SECONDS: Final = 1.0
-#: Turns that are left out while nothing happens: a rollout waits for its window for days.
-_REST_TURNS: Final = 10
-#: Real seconds to wait when the store cannot be written.
-_STORE_SECONDS: Final = 5.0
-#: Real seconds that threads have to end.
-_STOP_SECONDS: Final = 6.0
 #: Real seconds for which whoever commands is kept waiting until it is obeyed.
 _OBEY_SECONDS: Final = 5.0
 #: Characters of a reason; it stands in the audit log, in the head of the rollout and on a screen.
@@ -51,20 +41,6 @@ _FITS: Final[Mapping[Wish, frozenset[Mode]]] = {
     Wish.RESUME: frozenset({Mode.PAUSED, Mode.HALTED}),
     Wish.ABORT: frozenset({Mode.RUNNING, Mode.PAUSED, Mode.HALTED}),
 }
-
-
-@dataclass(slots=True)
-class _Running:
-    """A rollout and the thread that carries it out."""
-
-    run: RolloutRun
-    world: RolloutWorld
-    worker: ClusterWorker
-    thread: Thread
-    #: Set when it is to end after its turn, because the settings of its cluster have changed.
-    leaving: Event = field(default_factory=Event)
-    #: What operators asked for and it did not come to any more.
-    left: tuple[Command, ...] = ()
 
 
 class Rollouts:
@@ -92,129 +68,23 @@ class Rollouts:
         """
         self._store = store
         self._hub = hub
-        self._files = files
         self._now = now
-        self._stopping = stopping
-        self._tick = tick_seconds
-        self._lock = Lock()
-        self._running: dict[int, _Running] = {}
         self._shelf = PlanShelf(store, files, now, self._note)
-        self._workers: Mapping[str, ClusterWorker] = {}
+        self._life = RolloutLife(store, hub, files, self._shelf, now, stopping, tick_seconds=tick_seconds)
 
     # Life.
 
     def take_up(self, workers: Mapping[str, ClusterWorker]) -> None:
-        """Go on with every rollout that has not ended; its intents are in doubt until the cluster has been read.
+        """Go on with every rollout that has not ended, as `RolloutLife.take_up`."""
+        self._life.take_up(workers)
 
-        One whose cluster's settings have changed goes on by the new ones, from its next turn on.
-
-        Args:
-            workers: of every cluster that is in the settings.
-        """
-        self._workers = workers
-        try:
-            rollouts = self._store.acts.rollouts(open_only=True)
-        except RolloutRowError as error:
-            # Watching goes on.
-            _LOG.error("rollout-unreadable", detail=f"no rollout is carried out: {error}")
-            return
-        for rollout in rollouts:
-            worker, running = workers.get(rollout.cluster), self._running.get(rollout.number)
-            if running is not None:
-                if running.worker is not worker:
-                    Thread(target=self._change, args=(running,), daemon=True).start()
-                continue
-            if worker is None:
-                _LOG.error(
-                    "rollout-without-cluster",
-                    rollout=rollout.number,
-                    cluster=rollout.cluster,
-                    detail="the settings have no such cluster: the rollout waits until they do",
-                )
-                continue
-            try:
-                self._begin(rollout, worker)
-            except (PlanFileError, RolloutRowError, QuestionError) as error:
-                _LOG.error("rollout-unreadable", rollout=rollout.number, detail=str(error))
-
-    def _change(self, running: _Running) -> None:
-        """End what carries a rollout out, and take it up again."""
-        running.leaving.set()
-        running.run.wake()
-        running.thread.join()
-        if self._stopping.is_set():
-            return
-        try:
-            # By the settings that are in force now; they may have changed again meanwhile.
-            self.take_up(self._workers)
-        except StoreError as error:
-            _LOG.error("rollouts-not-taken-up", kind=error.kind, detail=f"{error} Then reload the settings.")
-        following = self._running.get(running.run.rollout.number)
-        for wish in running.left:
-            if following is not None:
-                following.run.command(wish)
+    def keep(self) -> None:
+        """Try again to take up what could not be taken up."""
+        self._life.keep()
 
     def stop(self) -> None:
         """Wait until every turn under way has ended."""
-        end = time.monotonic() + _STOP_SECONDS
-        everything = list(self._running.values())
-        for running in everything:
-            running.run.wake()
-        for running in everything:
-            running.thread.join(max(0.0, end - time.monotonic()))
-            if running.thread.is_alive():
-                _LOG.warning("rollout-cut-off", rollout=running.run.rollout.number)
-
-    def _begin(self, rollout: StoredRollout, worker: ClusterWorker) -> None:
-        stored, sealed = self._shelf.plan(rollout.plan)
-        plan = sealed.rollout(rollout.started_at)
-        rows = self._store.acts.rows(rollout.number)
-
-        def waiting() -> frozenset[str]:
-            # An operation that the rollout has written itself, and that Complete-by has not ended yet, is no drift.
-            untouched = {PhoneState.PLANNED, PhoneState.RETRY}
-            return frozenset(row.name for row in run.rows() if row.state in untouched and not row.finish)
-
-        world = RolloutWorld(
-            sealed, stored.approvals, worker.settings, worker.opener, self._hub, self._files, self._now, waiting
-        )
-        run = RolloutRun(rollout, plan, rows, world, self._store.acts, self._now)
-        thread = Thread(target=self._carry_out, args=(rollout.number,), name=f"rollout-{rollout.number}", daemon=True)
-        with self._lock:
-            # Two may take it up at once: whoever started it, and who has just read the settings anew.
-            if self._running.setdefault(rollout.number, _Running(run, world, worker, thread)).thread is thread:
-                thread.start()
-
-    def _carry_out(self, number: int) -> None:
-        running = self._running[number]
-        run, log = running.run, _LOG.bind(rollout=number, cluster=running.run.rollout.cluster)
-        kept = True
-        while not (self._stopping.is_set() or running.leaving.is_set() or (kept and run.over)):
-            pause = self._tick
-            try:
-                if not kept:
-                    run.reload()
-                kept = False
-                run.step()
-                kept = True
-            except StoreError as error:
-                log.error("store-trouble", kind=error.kind, detail=str(error))  # noqa: TRY400 - no defect
-                pause = _STORE_SECONDS
-            except Exception:
-                log.exception("rollout-broke")
-                pause = _STORE_SECONDS
-            if kept and run.rests:
-                run.rest(pause * _REST_TURNS)
-            else:
-                self._stopping.wait(pause)
-        try:
-            running.left = run.leave()
-        except StoreError as error:
-            log.error("store-trouble", kind=error.kind, detail=str(error))  # noqa: TRY400 - no defect
-        running.world.close()
-        if not self._stopping.is_set():
-            with self._lock:
-                self._running.pop(number, None)
+        self._life.stop()
 
     # Questions.
 
@@ -298,20 +168,39 @@ class Rollouts:
             )
         plan = sealed.rollout(now)
         try:
+            state = begin(plan, now)
             number = self._store.acts.start(
                 stored,
                 now,
                 str(who),
                 baseline,
-                begin(plan, now),
+                state,
                 (now, "rollout-started", {"plan": stored.id, "sha256": stored.sha256, "phones": len(plan.phones)}),
             )
         except BusyClusterError as error:
             raise QuestionError("denied", f"{error}: one at a time (ctlctl rollout status)") from None
-        (rollout,) = (one for one in self._store.acts.rollouts(stored.cluster) if one.number == number)
-        self._begin(rollout, worker)
-        _LOG.info("rollout-started", rollout=number, cluster=stored.cluster, plan=stored.id, who=str(who))
-        return {"rollout": number, "plan": stored.id, "cluster": stored.cluster, "phones": len(plan.phones)}
+        begun = StoredRollout(
+            number=number,
+            plan=stored.sha256,
+            plan_id=stored.id,
+            cluster=stored.cluster,
+            started_at=now,
+            started_by=str(who),
+            ended_at=None,
+            baseline=baseline,
+            head=state.head,
+        )
+        # It is in the store: whatever goes wrong from here on, it has begun and goes on.
+        live = self._life.begin(begun, worker)
+        _LOG.info("rollout-started", rollout=number, cluster=stored.cluster, plan=stored.id, who=str(who), live=live)
+        return {
+            "rollout": number,
+            "plan": stored.id,
+            "cluster": stored.cluster,
+            "phones": len(plan.phones),
+            "live": live,
+            "idle": "" if live else self._life.idle(number),
+        }
 
     def _registered(self, cluster: str) -> int | None:
         report = self._hub.reports.get(cluster)
@@ -320,9 +209,11 @@ class Rollouts:
 
     def _command(self, ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
         rollout = self._find(words)
-        running = self._running.get(rollout.number)
+        running = self._life.running(rollout.number)
         if running is None:
-            why = "has ended" if rollout.ended_at is not None else "is not under way: the settings lack its cluster"
+            why = (
+                "has ended" if rollout.ended_at is not None else f"is not under way: {self._life.idle(rollout.number)}"
+            )
             raise QuestionError("denied", f"rollout {rollout.number} of plan {rollout.plan_id} {why}")
         wish = _WISHES[ask]
         mode = running.run.head.mode
@@ -360,15 +251,21 @@ class Rollouts:
         return [self._document(one, whole=False) for one in self._store.acts.rollouts(words.get("cluster", ""))]
 
     def _document(self, rollout: StoredRollout, *, whole: bool) -> dict[str, Any]:
-        running = self._running.get(rollout.number)
+        running = self._life.running(rollout.number)
         run = None if running is None else running.run
         if run is None:
             counts = dict(self._store.acts.states(rollout.number))
         else:
             counts = {state.value: many for state, many in run.counts.items()}
         document = rollout_document(rollout, run, counts) | {"registered": self._registered(rollout.cluster)}
+        if run is None and rollout.ended_at is None:
+            document["idle"] = self._life.idle(rollout.number)
         if whole:
-            document |= about_rows(run.rows() if run is not None else self._store.acts.rows(rollout.number))
+            try:
+                document |= about_rows(self.rows(rollout.number))
+            except RolloutRowError as error:
+                # What its phones came to, nobody can tell; how many stand where still is known.
+                document |= {"unreadable": str(error), "reasons": None, "proofs": None, "people": None}
         return document
 
     def reports(self) -> list[dict[str, Any]]:
@@ -380,15 +277,20 @@ class Rollouts:
 
     def rows(self, number: int) -> tuple[PhoneRow, ...]:
         """Return every phone's row of a rollout as it is now."""
-        running = self._running.get(number)
+        running = self._life.running(number)
         return self._store.acts.rows(number) if running is None else running.run.rows()
 
     def _evidence(self, words: Mapping[str, str]) -> dict[str, Any]:
         rollout = self._find(words)
         stored, _ = self._shelf.plan(rollout.plan)
-        running = self._running.get(rollout.number)
-        rows = running.run.rows() if running is not None else self._store.acts.rows(rollout.number)
-        head = running.run.head if running is not None else rollout.head
+        running = self._life.running(rollout.number)
+        try:
+            rows = self.rows(rollout.number)
+            head = running.run.head if running is not None else rollout.known_head()
+        except RolloutRowError as error:
+            raise QuestionError(
+                "undecided", f"there is no whole evidence of rollout {rollout.number}: {error}"
+            ) from None
         return {
             "rollout": self._document(rollout, whole=True),
             "plan_bytes": stored.data.decode(),

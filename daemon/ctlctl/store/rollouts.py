@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ctlctl.act.audit import AuditEntry
-from ctlctl.act.rolloutrows import head_text, read_head, read_row, row_text
+from ctlctl.act.rolloutrows import RolloutRowError, head_text, read_head, read_row, row_text
 from ctlctl.assess.model import Json
 from ctlctl.store import audit
 from ctlctl.store.rounds import chunks
@@ -64,7 +65,8 @@ class StoredRollout:
         started_by: who.
         ended_at: when it was finished or aborted; None while it is not.
         baseline: phones that were registered when it began.
-        head: how it goes.
+        head: how it goes; None where what is kept of that cannot be read.
+        unreadable: why not, in words; "" where it can.
     """
 
     number: int
@@ -75,7 +77,18 @@ class StoredRollout:
     started_by: str
     ended_at: int | None
     baseline: int | None
-    head: Head
+    head: Head | None
+    unreadable: str = ""
+
+    def known_head(self) -> Head:
+        """Return how it goes.
+
+        Raises:
+            RolloutRowError: what is kept of that cannot be read.
+        """
+        if self.head is None:
+            raise RolloutRowError(self.unreadable)
+        return self.head
 
 
 class BusyClusterError(Exception):
@@ -178,9 +191,20 @@ def save(
 
 
 def read_rows(connection: Connection, number: int) -> tuple[PhoneRow, ...]:
-    """Read the rows of a rollout, in the order of its plan."""
-    query = select(ROLLOUT_PHONE.c.value).where(ROLLOUT_PHONE.c.rollout == number).order_by(ROLLOUT_PHONE.c.place)
-    return tuple(read_row(text) for text in connection.execute(query).scalars())
+    """Read the rows of a rollout, in the order of its plan.
+
+    Raises:
+        RolloutRowError: one of them cannot be read; the text says which.
+    """
+    columns = ROLLOUT_PHONE.c.place, ROLLOUT_PHONE.c.value
+    query = select(*columns).where(ROLLOUT_PHONE.c.rollout == number).order_by(ROLLOUT_PHONE.c.place)
+    rows: list[PhoneRow] = []
+    for place, text in connection.execute(query):
+        try:
+            rows.append(read_row(text))
+        except RolloutRowError as error:
+            raise RolloutRowError(f"phone {place + 1} of rollout {number}: {error}") from None
+    return tuple(rows)
 
 
 def count_states(connection: Connection, number: int) -> Mapping[str, int]:
@@ -190,25 +214,32 @@ def count_states(connection: Connection, number: int) -> Mapping[str, int]:
 
 
 def read_rollouts(connection: Connection, cluster: str = "", *, open_only: bool = False) -> tuple[StoredRollout, ...]:
-    """Read rollouts, newest first."""
+    """Read rollouts, newest first; one that cannot be read says so, and hides no other."""
     query = select(ROLLOUT).order_by(ROLLOUT.c.number.desc())
     if cluster:
         query = query.where(ROLLOUT.c.cluster == cluster)
     if open_only:
         query = query.where(ROLLOUT.c.ended_at.is_(None))
-    return tuple(
-        StoredRollout(
-            number=row.number,
-            plan=row.plan,
-            plan_id=row.plan_id,
-            cluster=row.cluster,
-            started_at=row.started_at,
-            started_by=row.started_by,
-            ended_at=row.ended_at,
-            baseline=row.baseline,
-            head=read_head(row.head),
-        )
-        for row in connection.execute(query)
+    return tuple(_rollout(row) for row in connection.execute(query))
+
+
+def _rollout(row: Any) -> StoredRollout:  # noqa: ANN401 - a row of the table
+    head, unreadable = None, ""
+    try:
+        head = read_head(row.head)
+    except RolloutRowError as error:
+        unreadable = f"the head of rollout {row.number}: {error}"
+    return StoredRollout(
+        number=row.number,
+        plan=row.plan,
+        plan_id=row.plan_id,
+        cluster=row.cluster,
+        started_at=row.started_at,
+        started_by=row.started_by,
+        ended_at=row.ended_at,
+        baseline=row.baseline,
+        head=head,
+        unreadable=unreadable,
     )
 
 
