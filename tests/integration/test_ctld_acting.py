@@ -27,6 +27,26 @@ def create(watched: Watched, instance: str, string: Path, *more: str) -> tuple[i
     return done.code, done.out, done.err
 
 
+def test_no_string_is_left_behind_where_nobody_was_asked(tmp_path: Path) -> None:
+    (tmp_path / "ctld.toml").write_text('[api]\nsocket = "s.sock"\n')
+    string = tmp_path / "string"
+    words = (
+        "--user",
+        "u",
+        "--instance",
+        "i",
+        "--operation",
+        "install",
+        "--mode",
+        "string",
+        "--auth-string-file",
+        string,
+    )
+    done = ctlctl("--config", tmp_path / "ctld.toml", "capf", "profile", "create", "lab", *words)
+    assert (done.code, "ctld does not run" in done.err) == (3, True)
+    assert not string.exists()
+
+
 def test_a_profile_is_created_changed_and_removed_and_every_step_is_recorded(watched: Watched, tmp_path: Path) -> None:
     string = tmp_path / "deep" / "string"
     code, out, err = create(watched, "it-1", string, "--hours", "24", "--key-size", "3072")

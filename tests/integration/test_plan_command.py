@@ -60,9 +60,10 @@ class TestMaking:
         assert done.out.startswith(
             f"Plan {sealed.id}  LSC installation · lab · {len(expected)} of {len(expected)} phones"
         )
-        assert f"Nothing has been changed. Saved {out} · approve: ctlctl plan approve {sealed.id}" in done.out
+        assert f"Nothing has been changed. Plan {sealed.id} is saved in {out}" in done.out
+        assert done.out.endswith(f"Next: ctlctl plan approve {out}\n")
         assert "accepted null-string" in done.out
-        assert all(len(line) <= 80 for line in done.out.splitlines()[1:-1])
+        assert all(len(line) <= 80 for line in done.out.splitlines()[1:-2])
         after = {name: (one.capf.operation, one.capf.status, one.epoch) for name, one in phones.items()}
         assert after == before
 

@@ -26,11 +26,16 @@ _DIGITS: Final = 10
 _MAX_BUNDLE: Final = 1024 * 1024 * 1024
 
 
+class NobodyThereError(AskError):
+    """No ctld answers, so that nothing can have been changed."""
+
+
 def ask_live(path: Path, ask: str, words: Mapping[str, str]) -> dict[str, Any]:
     """Ask the daemon itself; a snapshot cannot change anything.
 
     Raises:
         AskError: it does not answer, or refuses.
+        NobodyThereError: it did not hear the question.
     """
     where = load_for(path).api.socket
     try:
@@ -38,7 +43,11 @@ def ask_live(path: Path, ask: str, words: Mapping[str, str]) -> dict[str, Any]:
     except PermissionError:
         raise AskError(4, f"{where}: you may not connect to it; join the group that [api] names, or use sudo") from None
     except FileNotFoundError:
-        raise AskError(_UNDECIDED, f"ctld does not run: there is no {where}. Start it: systemctl start ctld") from None
+        words = f"ctld does not run: there is no {where}. Start it: systemctl start ctld"
+        raise NobodyThereError(_UNDECIDED, words) from None
+    except ConnectionRefusedError as error:
+        words = f"ctld does not run: nobody listens on {where} ({error.strerror}). Start it: systemctl start ctld"
+        raise NobodyThereError(_UNDECIDED, words) from None
     except OSError as error:
         raise AskError(_UNDECIDED, f"ctld does not answer on {where} ({error.strerror or error})") from None
 
@@ -60,12 +69,15 @@ def run_profile(path: Path, ask: str, words: Mapping[str, str], string_file: Pat
             told["authentication_string"] = _new_string(string_file)
         answer = ask_live(path, ask, told)
     except AskError as error:
-        if string_file is not None and "authentication_string" in told and error.code in {_USAGE, 4}:
-            # Nothing was changed, so that it will never be of use.
-            with suppress(OSError):
-                string_file.unlink()
         for line in str(error).splitlines():
             say(line)
+        if string_file is not None and "authentication_string" in told:
+            if error.code in {_USAGE, 4} or isinstance(error, NobodyThereError):
+                # Nothing was changed, so that it will never be of use.
+                with suppress(OSError):
+                    string_file.unlink()
+            else:
+                say(f"{string_file} stays: its string may be in use. See ctlctl capf profile list, else remove it")
         return error.code
     if output == "json":
         print(dumps(answer, indent=1))

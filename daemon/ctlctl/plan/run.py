@@ -138,7 +138,8 @@ def _finish(plan: Plan, words: PlanWords) -> int:
     save_plan(sealed, Path(out), replace=words.force)
     if words.output == "json":
         sys.stdout.write(sealed.data.decode("ascii"))
-        say(next(saved_lines(sealed, out)))
+        for line in saved_lines(sealed, out):
+            say(line)
         return 0
     for line in (*plan_lines(plan, sealed.id, colour=wants_colour(sys.stdout)), *saved_lines(sealed, out)):
         print(line)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from shlex import quote
 from textwrap import wrap
 from typing import Final
 
@@ -65,7 +66,8 @@ def plan_lines(plan: Plan, name: str, *, colour: bool) -> Iterator[str]:
 
 def saved_lines(sealed: SealedPlan, path: str) -> Iterator[str]:
     """Give what is said when a plan was saved: that nothing was done, and what comes next."""
-    yield f"Nothing has been changed. Saved {printable(path)} · approve: ctlctl plan approve {sealed.id}"
+    yield f"Nothing has been changed. Plan {sealed.id} is saved in {printable(path)}"
+    yield f"Next: ctlctl plan approve {printable(quote(path))}"
 
 
 def shown_lines(sealed: SealedPlan, *, colour: bool) -> Iterator[str]:
