@@ -7,6 +7,8 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import TextIO
 
+#: Columns of a terminal that does not say how many it has.
+_COLUMNS = 80
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "bold": "1"}
 
 
@@ -25,7 +27,8 @@ def _spelled(char: str) -> str:
 
 
 #: What stands for our own signs where the terminal knows only ASCII; anything else is spelled out.
-_ASCII = {"·": "-", "–": "-", "×": "x", "…": "...", "━": "-", "╸": "-"}
+_ASCII = {"·": "-", "–": "-", "—": "-", "×": "x", "…": "...", "━": "-", "╸": "-"}
+_ASCII |= {"→": "->", "≈": "~", "█": "#", "▒": "=", "░": "."}
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
@@ -44,6 +47,17 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="ctlctl")
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """Return how wide ``stream`` is where it is a terminal; None for a file or a pipe, which takes any line."""
+    if not stream.isatty():
+        return None
+    try:
+        # Serial lines and some containers say 0.
+        return os.get_terminal_size(stream.fileno()).columns or _COLUMNS
+    except OSError:
+        return _COLUMNS
 
 
 def wants_colour(stream: TextIO) -> bool:

@@ -145,7 +145,7 @@ class TestAllIsWell:
         assert "AXL            ok     127.0.0.1:" in text
         assert "\npub\n  HTTP" in text
         assert text.endswith("hq: everything that is configured works")
-        assert max(map(len, text.splitlines())) <= 100
+        assert max(map(len, text.splitlines())) <= 80
 
 
 class TestAxl:

@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from ctlctl.fleet.answers import answer
 from ctlctl.fleet.nodedocuments import node_documents, page_document, service_documents, stale_lsc_documents
 from ctlctl.fleet.statustext import phone_lines
@@ -116,6 +118,15 @@ def test_the_table_of_nodes_writes_unknown_out() -> None:
     assert head.startswith("CLUSTER")
     (kept,) = answer(FLEET, "node-list", {"usage": "subscriber"}, NOW)["rows"]
     assert kept["name"] == "sub"
+
+
+@pytest.mark.parametrize("width", [30, 80, 100])
+def test_a_table_keeps_to_the_width_of_the_terminal_and_loses_nothing(width: int) -> None:
+    rows = answer(FLEET, "node-list", {}, NOW)["rows"]
+    whole, folded = (list(table_lines("node-list", rows, NOW, wide)) for wide in (None, width))
+    assert max(map(len, folded)) <= width < max(map(len, whole))
+    assert " ".join(folded).split() == " ".join(whole).split()
+    assert list(table_lines("node-list", rows, NOW, 1000)) == whole
 
 
 def test_services_come_from_who_tells_most_and_filters_hold() -> None:

@@ -21,8 +21,7 @@ _SUMMARY: Final = {
     Verdict.UNDECIDED: ("not everything could be asked: nothing is decided", "yellow"),
 }
 _LABEL, _WORD = 15, 7
-#: Columns; a terminal of 100 is what help texts are made for too.
-_WIDTH: Final = 100
+_WIDTH: Final = 80
 
 
 def render(report: Report, *, colour: bool) -> Iterator[str]:
@@ -41,21 +40,20 @@ def _row(row: Row, *, indent: str, colour: bool) -> Iterator[str]:
     word, paint_as = _WORDS[row.status]
     label = f"{indent}{LABELS[row.interface]}"
     head = f"{label:<{_LABEL}}{paint(f'{word:<{_WORD}}', paint_as, on=colour)}"
-    for number, line in enumerate(_wrapped(_said(row))):
+    for number, line in enumerate(_said(row)):
         yield (head if number == 0 else " " * (_LABEL + _WORD)) + line
 
 
-def _said(row: Row) -> str:
-    """Return what was seen, what follows from it, and what to do."""
+def _said(row: Row) -> Iterator[str]:
+    """Give lines: what was seen, then what follows from it, then what to do."""
     where = f"{row.endpoint} " if row.endpoint and row.status is not Status.UNKNOWN else ""
-    parts = [f"{where}{row.message}"]
+    yield from _wrapped(f"{where}{row.message}") or [""]
     if row.status is Status.FAILED:
-        parts.append(WITHOUT[row.interface].rstrip("."))
+        yield from _wrapped(WITHOUT[row.interface])
     if row.advice and row.status is not Status.OK:
-        parts.append(row.advice.rstrip("."))
-    return printable(" — ".join(parts))
+        yield from _wrapped(f"→ {row.advice.rstrip('.')}")
 
 
 def _wrapped(text: str) -> list[str]:
     # A fingerprint is longer than a line; it stays whole, so that it can be copied.
-    return TextWrapper(_WIDTH - _LABEL - _WORD, break_on_hyphens=False, break_long_words=False).wrap(text) or [""]
+    return TextWrapper(_WIDTH - _LABEL - _WORD, break_on_hyphens=False, break_long_words=False).wrap(printable(text))

@@ -43,11 +43,11 @@ def ask_live(path: Path, ask: str, words: Mapping[str, str]) -> dict[str, Any]:
     except PermissionError:
         raise AskError(4, f"{where}: you may not connect to it; join the group that [api] names, or use sudo") from None
     except FileNotFoundError:
-        words = f"ctld does not run: there is no {where}. Start it: systemctl start ctld"
-        raise NobodyThereError(_UNDECIDED, words) from None
+        why = f"ctld does not run: there is no {where}. Start it: systemctl start ctld"
+        raise NobodyThereError(_UNDECIDED, why) from None
     except ConnectionRefusedError as error:
-        words = f"ctld does not run: nobody listens on {where} ({error.strerror}). Start it: systemctl start ctld"
-        raise NobodyThereError(_UNDECIDED, words) from None
+        why = f"ctld does not run: nobody listens on {where} ({error.strerror}). Start it: systemctl start ctld"
+        raise NobodyThereError(_UNDECIDED, why) from None
     except OSError as error:
         raise AskError(_UNDECIDED, f"ctld does not answer on {where} ({error.strerror or error})") from None
 

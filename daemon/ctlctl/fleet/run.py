@@ -11,7 +11,7 @@ from ctlctl.fleet.client import AskError, Told, ask_fleet
 from ctlctl.fleet.statustext import phone_lines, status_lines
 from ctlctl.fleet.tables import csv_text, table_lines
 from ctlctl.fleet.words import plural
-from ctlctl.terminal import printable, say, wants_colour
+from ctlctl.terminal import columns_of, printable, say, wants_colour
 from ctlctl_config import Settings, SettingsError, load_settings
 
 _NOT_WELL: Final = 1
@@ -92,7 +92,7 @@ def run_list(path: Path, ask: str, words: Mapping[str, str], output: str) -> int
     else:
         for line in _head(told.answer):
             print(line)
-        for line in table_lines(ask, rows, told.answer["at"]):
+        for line in table_lines(ask, rows, told.answer["at"], columns_of(sys.stdout)):
             print(line)
         total = told.answer["total"]
         more = f" of {total:,}" if total > len(rows) else ""

@@ -3,12 +3,19 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import Any, Final, NamedTuple
 
 from ctlctl.fleet.words import ago, day, left, minute
 from ctlctl.terminal import printable
 
 Row = Mapping[str, Any]
+
+_GAP: Final = "  "
+#: Columns before what does not fit into the first line of a row.
+_INDENT: Final = 4
+#: Columns that a cell of its own gets in the narrowest of terminals.
+_NARROWEST: Final = 20
 
 
 class Column(NamedTuple):
@@ -88,7 +95,7 @@ _PROFILES: Final[Sequence[Column]] = (
     _plain("instance_id"),
     _plain("operation"),
     _plain("status"),
-    _since("since", "for"),
+    _since("since", "since"),
 )
 
 #: Columns by question.
@@ -192,7 +199,8 @@ COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
         _plain("signer"),
         Column("signed", lambda row, _: day(row["signed_at"]), lambda row: row["signed_at"]),
         _since("first_seen", "first seen"),
-        _plain("missing"),
+        # What is missing is told with commas.
+        Column("missing", lambda row, _: "; ".join(row["missing"]) or "-", lambda row: row["missing"]),
         Column("sha256", lambda row, _: (row["sha256"] or "")[:12], lambda row: row["sha256"]),
     ),
     "trustlist-history": (
@@ -228,16 +236,45 @@ COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
 }
 
 
-def table_lines(ask: str, rows: Sequence[Row], now: float) -> Iterator[str]:
-    """Give the lines of a table for a person: headings, then rows, columns as wide as they need be."""
+def table_lines(ask: str, rows: Sequence[Row], now: float, width: int | None = None) -> Iterator[str]:
+    """Give the lines of a table for a person: headings, then rows, columns as wide as they need be.
+
+    Args:
+        ask: the question.
+        rows: the rows of its answer.
+        now: the instant of the answer.
+        width: columns of the terminal: a row that is wider goes on in the next line, indented, and so do the headings;
+            None for one line a row, however long.
+    """
     columns = COLUMNS[ask]
     cells = [[printable(column.text(row, now)) for column in columns] for row in rows]
     titles = [column.title.upper() for column in columns]
     widths = [
         max(len(title), *(len(line[at]) for line in cells)) if cells else len(title) for at, title in enumerate(titles)
     ]
+    parts = _parts(widths, width)
     for line in [titles, *cells]:
-        yield "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+        for number, part in enumerate(parts):
+            indent = " " * _INDENT if number else ""
+            if width is not None and len(part) == 1:
+                room = max(width - len(indent), _NARROWEST)
+                yield from (f"{indent}{piece}" for piece in wrap(line[part[0]], room, break_on_hyphens=False))
+                continue
+            words = (line[at].ljust(widths[at]) for at in part)
+            yield (indent + _GAP.join(words)).rstrip()
+
+
+def _parts(widths: Sequence[int], width: int | None) -> list[list[int]]:
+    """Return which columns stand in one line."""
+    parts: list[list[int]] = [[]]
+    used = 0
+    for at, wide in enumerate(widths):
+        if parts[-1] and width is not None and used + len(_GAP) + wide > width:
+            parts.append([])
+            used = _INDENT
+        used += wide + (len(_GAP) if parts[-1] else 0)
+        parts[-1].append(at)
+    return parts
 
 
 def csv_text(ask: str, rows: Iterable[Row]) -> str:
@@ -254,7 +291,8 @@ def csv_text(ask: str, rows: Iterable[Row]) -> str:
 def _field(column: Column, row: Row) -> object:
     value = row.get(column.title) if column.raw is None else column.raw(row)
     if isinstance(value, list):
-        value = " ".join(map(str, value))
+        # Names have blanks and commas.
+        value = "; ".join(map(str, value))
     # A spreadsheet would take such a text for a formula.
     if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
         return "'" + value
