@@ -217,8 +217,8 @@ class World:
             if phone.capf_at is not None and phone.capf_at <= now:
                 self._session(phone)
             if phone.back_at is not None and phone.back_at <= now:
-                phone.registered, phone.since, phone.back_at = True, phone.back_at, None
-            if phone.offline and phone.back_at is None:
+                phone.registered, phone.since, phone.back_at = phone.present, phone.back_at, None
+            if phone.offline and phone.present and phone.back_at is None:
                 there = turn not in phone.offline
                 if there is not phone.registered:
                     phone.registered, phone.since = there, now
@@ -258,7 +258,8 @@ class World:
         self.changed.add(phone.name)
         match what:
             case "delete":
-                phone.present = False
+                # Whom AXL does not have, RIS does not have either.
+                phone.present = phone.registered = False
             case "replace":
                 phone.pkid = "another"
             case "profile":

@@ -100,6 +100,37 @@ def test_every_reason_comes_to_its_end(status: str, state: PhoneState, reason: R
     assert run.world.arms[phone.name] == arms
 
 
+@pytest.mark.parametrize("one_shot", [False, True])
+@pytest.mark.parametrize("at", range(0, 60, 3))
+def test_a_phone_that_is_deleted_before_its_turn_is_gone_whoever_is_asked_first(at: int, one_shot: bool) -> None:
+    who = phones(6)
+    # One at a time, so that the last one's turn comes late.
+    run = Run(World(who, changes=[(at, 5, "delete")]), plan_of(who, replace(ALONE, in_flight=1, tries=0)))
+    run.tick, run.one_shot = 1, one_shot
+    run.to_the_end()
+    assert run.world.arms[who[5].name] == 0
+    row = run.rows[who[5].name]
+    assert (row.state, row.reason) == (PhoneState.DRIFTED, Reason.GONE)
+    assert run.counts == {"done": 5, "drifted": 1}
+
+
+def test_nobody_is_offline_while_axl_cannot_tell_whether_there_is_such_a_phone() -> None:
+    who = phones(2)
+    who[1].offline = frozenset({0})
+    # AXL goes away when the first batch is open and RIS is being asked.
+    run = Run(World(who, away=[(12, 900)]), plan_of(who, replace(ALONE, in_flight=1)))
+    while run.world.now < BORN + 890:
+        run.once()
+    assert run.head.batches
+    assert {row.state for row in run.rows.values()} == {PhoneState.PLANNED}
+    while run.world.now < BORN + 1000:
+        run.once()
+    row = run.rows[who[1].name]
+    assert (row.state, row.reason) == (PhoneState.RETRY, Reason.OFFLINE)
+    run.to_the_end()
+    assert run.counts == {"done": 2}
+
+
 @pytest.mark.parametrize(
     ("status", "windows"),
     [

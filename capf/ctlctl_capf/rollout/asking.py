@@ -45,17 +45,30 @@ class Asking:
             facts: for whether AXL answers.
             wanted: phones that are to be read before they can be written to.
         """
-        at_work = self._ledger.at_work()
+        at_work, pending = self._ledger.at_work(), self._pending()
+        absent = [row.name for row in pending if self._is_absent(row)]
         actions: list[Action] = []
-        if facts.axl:
-            names = self._by_axl(at_work, wanted)
-            if names:
-                actions.append(Read(tuple(names)))
-        names = self._by_ris(at_work)
+        names = self._by_ris(at_work, pending)
         if names and self.due("ris", self._limits.register_poll):
             actions.append(CheckRegistration(tuple(names[:_RIS_MOST])))
+        # After RIS: who is not in RIS is offline only if AXL, asked later, has it.
+        if facts.axl:
+            names = self._by_axl(at_work, [*wanted, *absent])
+            if names:
+                actions.append(Read(tuple(names)))
         actions += self._by_tls(at_work)
         return actions
+
+    def _pending(self) -> list[PhoneRow]:
+        """Return the phones of open batches that are to be begun, while any may be."""
+        ledger = self._ledger
+        if ledger.head.mode is not Mode.RUNNING or ledger.window is None:
+            return []
+        return [row for batch in ledger.head.batches for row in ledger.pending(batch.number)]
+
+    def _is_absent(self, row: PhoneRow) -> bool:
+        seen = self._course.seen.get(row.name)
+        return seen is not None and not seen.registered
 
     def _in_doubt(self, row: PhoneRow) -> bool:
         return row.state in INTENTS and 0 < row.decisive < self._ledger.now
@@ -71,16 +84,13 @@ class Asking:
             names = names + overdue
         return names
 
-    def _by_ris(self, at_work: list[PhoneRow]) -> list[str]:
-        ledger = self._ledger
+    def _by_ris(self, at_work: list[PhoneRow], pending: list[PhoneRow]) -> list[str]:
         names = [row.name for row in at_work if self._awaits_registration(row)]
-        if ledger.head.mode is Mode.RUNNING and ledger.window is not None:
-            oldest = ledger.now - REGISTRATION_AGE
-            for batch in ledger.head.batches:
-                for row in ledger.pending(batch.number):
-                    seen = self._course.seen.get(row.name)
-                    if seen is None or seen.at < oldest:
-                        names.append(row.name)
+        oldest = self._ledger.now - REGISTRATION_AGE
+        for row in pending:
+            seen = self._course.seen.get(row.name)
+            if seen is None or seen.at < oldest or not seen.registered:
+                names.append(row.name)
         return names
 
     def _awaits_registration(self, row: PhoneRow) -> bool:

@@ -41,7 +41,8 @@ class Course:
 
     Attributes:
         readings: newest readings of phones that wait for a write.
-        seen: newest registrations of phones that wait for a write.
+        seen: newest registrations of phones that wait for a write; of one that is not registered, until AXL has told
+            whether there is such a phone at all.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -137,6 +138,7 @@ class Course:
             ledger.fail(row, found, status=reading.status)
         else:
             self.readings[row.name] = reading
+            self._there_or_not(row)
 
     def _ours(self, row: PhoneRow, reading: Reading) -> bool:
         return reading.pending and checks.is_ours(self._operation, row, reading)
@@ -263,9 +265,21 @@ class Course:
         elif row.reset_at is not None and seen.at <= row.reset_at + self._limits.phone_time:
             # It is tried again in the same window, and is still on its way back from the last time.
             self.seen.pop(row.name, None)
-        elif seen.at >= ledger.now - self._limits.fresh:
+        else:
+            self.seen[row.name] = seen
+            self._there_or_not(row)
+
+    def _there_or_not(self, row: PhoneRow) -> None:
+        """Judge a phone that RIS does not have: it is offline only if AXL, asked since, still has it as planned."""
+        seen, reading = self.seen.get(row.name), self.readings.get(row.name)
+        if seen is None or seen.registered:
+            return
+        if seen.at < self._ledger.now - self._limits.fresh:
+            # AXL took its time: RIS is asked again.
+            del self.seen[row.name]
+        elif reading is not None and reading.at >= seen.at:
             self.forget(row.name)
-            ledger.fail(row, Reason.OFFLINE, tries=row.tries + 1)
+            self._ledger.fail(row, Reason.OFFLINE, tries=row.tries + 1)
 
     def _registered_after(self, row: PhoneRow, seen: Registration) -> None:
         reset_at, succeeded_at = row.reset_at, row.succeeded_at

@@ -62,7 +62,7 @@ class Writing:
         """Arm one phone of a batch, if it may be."""
         ledger, operation = self._ledger, self._ledger.plan.operation
         seen = self._course.seen.get(row.name)
-        if not ledger.has_room(row):
+        if (seen is not None and not seen.registered) or not ledger.has_room(row):
             return
         reading = self._fresh(row, 0)
         if reading is None:
