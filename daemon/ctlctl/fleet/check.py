@@ -1,6 +1,7 @@
 """One line for a monitoring system, in the form and with the codes of the Monitoring Plugins guidelines."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ctlctl.fleet.rollouttext import severity
@@ -37,14 +38,22 @@ def nagios_lines(answer: Mapping[str, Any], *, live: bool) -> tuple[int, list[st
         for one in cluster.get("rollouts") or ()
         if (worst := severity(one)) is not None
     ]
+    found += [
+        (_UNKNOWN, f"{name}: not looked at yet", "it is in the settings, and nothing is known of it")
+        for name in answer.get("not_looked_at") or ()
+    ]
+    if not live:
+        oldest = min((cluster["at"] for cluster in answer["clusters"]), default=None)
+        age = "" if oldest is None else f" {span(answer['at'] - oldest)} ago"
+        found.append((_UNKNOWN, "no running ctld told it", f"all of this is what it knew{age}"))
     codes = {code for code, _, _ in found}
-    if not live or not answer["clusters"]:
+    if not answer["clusters"]:
         codes.add(_UNKNOWN)
     code = next((one for one in _ORDER if one in codes), _OK)
     found.sort(key=lambda one: _ORDER.index(one[0]))
-    words = [short for _, short, _ in found] or [_nothing(answer, live=live)]
+    words = [short for _, short, _ in found] or [_nothing(answer)]
     shown = "; ".join(words[:3]) + (f"; and {len(words) - 3} more" if len(words) > 3 else "")
-    lines = [f"{_WORDS[code]} - {printable(shown).replace('|', '/')} | {_figures(answer)}"]
+    lines = [f"{_WORDS[code]} - {printable(shown).replace('|', '/')} | {_figures(answer, found)}"]
     lines += [f"{_WORDS[one]}: {printable(f'{short}: {summary}').replace('|', '/')}" for one, short, summary in found]
     return code, lines
 
@@ -55,26 +64,16 @@ def _why(rollout: Mapping[str, Any]) -> str:
     return f"nobody carries it out: {rollout.get('idle') or 'why is not known'}"
 
 
-def _nothing(answer: Mapping[str, Any], *, live: bool) -> str:
+def _nothing(answer: Mapping[str, Any]) -> str:
     if not answer["clusters"]:
         return "no cluster has been looked at yet"
-    if not live:
-        return "ctld does not run: this is what it knew"
     oldest = max(
         answer["at"] - (one["sources"].get(_SOURCE, {}).get("last_success") or 0) for one in answer["clusters"]
     )
     return f"{plural(len(answer['clusters']), 'cluster')}, nothing to report, oldest look {span(oldest)} ago"
 
 
-def _figures(answer: Mapping[str, Any]) -> str:
+def _figures(answer: Mapping[str, Any], found: Iterable[tuple[int, str, str]]) -> str:
     phones = sum(cluster["numbers"]["phones"] for cluster in answer["clusters"])
-    counts = dict.fromkeys(_CODES, 0)
-    for cluster in answer["clusters"]:
-        for one in cluster.get("rollouts") or ():
-            worst = severity(one)
-            if worst is not None:
-                counts[worst] += 1
-        for one in cluster["findings"]:
-            if one["severity"] in counts:
-                counts[one["severity"]] += 1
-    return " ".join([f"phones={phones}", *(f"{severity}={count}" for severity, count in counts.items())])
+    counts = Counter(code for code, _, _ in found)
+    return " ".join([f"phones={phones}", *(f"{severity}={counts[code]}" for severity, code in _CODES.items())])

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from json import dumps
 from pathlib import Path
 from typing import Any, Final
@@ -27,11 +28,27 @@ def _ask(path: Path, ask: str, words: Mapping[str, str]) -> Told:
     Raises:
         AskError: there is no answer.
     """
-    settings = load_for(path)
+    return _ask_by(load_for(path), ask, words)
+
+
+def _ask_by(settings: Settings, ask: str, words: Mapping[str, str]) -> Told:
     told = ask_fleet(settings.api.socket, settings.api.snapshot, ask, words)
     if not told.live:
         say(f"{told.why_not}. From the snapshot that it left:")
     return told
+
+
+def _ask_status(path: Path, words: Mapping[str, str]) -> Told:
+    """Ask how all is, and add which clusters of the settings nothing is known of: silence is not "ok".
+
+    Raises:
+        AskError: there is no answer.
+    """
+    settings = load_for(path)
+    told = _ask_by(settings, "status", words)
+    known = {one["name"] for one in told.answer["clusters"]}
+    missing = [] if words.get("cluster") else sorted(settings.clusters.keys() - known)
+    return replace(told, answer={**told.answer, "not_looked_at": missing})
 
 
 def load_for(path: Path) -> Settings:
@@ -65,15 +82,16 @@ def _failed(error: AskError) -> int:
 def run_status(path: Path, words: Mapping[str, str], output: str, *, everything: bool) -> int:
     """Print what is wrong, worst first; return 0, or 3 when nobody can tell."""
     try:
-        told = _ask(path, "status", words)
+        told = _ask_status(path, words)
     except AskError as error:
         return _failed(error)
     if output == "json":
         print(dumps({**told.answer, "live": told.live}, indent=1, ensure_ascii=False))
         return 0
-    if not told.answer["clusters"]:
-        say(f"no cluster has been looked at yet; {path} names those that are watched")
-    for line in status_lines(told.answer, colour=wants_colour(sys.stdout), everything=everything):
+    if not told.answer["clusters"] and not told.answer["not_looked_at"]:
+        say(f"{path} names no cluster: ctlctl cluster add NAME")
+    colour = wants_colour(sys.stdout)
+    for line in status_lines(told.answer, colour=colour, everything=everything, live=told.live):
         print(line)
     return 0
 
@@ -158,7 +176,7 @@ def run_refresh(path: Path, words: Mapping[str, str], output: str) -> int:
 def run_check(path: Path, words: Mapping[str, str], style: str) -> int:
     """Judge in one word; return 0, 1 or 3, or with style "nagios" the codes of monitoring plugins."""
     try:
-        told = _ask(path, "status", words)
+        told = _ask_status(path, words)
     except AskError as error:
         if style != "nagios":
             return _failed(error)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ctlctl.fleet.rollouttext import brief_lines, severity
 from ctlctl.fleet.words import ago, day, left, minute, plural, span
+from ctlctl.inventory.words import Source
 from ctlctl.terminal import paint, printable
 
 _WIDTH: Final = 80
@@ -26,28 +27,38 @@ _FOREIGN: Final = "one that no node was ever seen to serve, by its page"
 _MAIN: Final = "axl"
 
 
-def status_lines(answer: Mapping[str, Any], *, colour: bool, everything: bool = False) -> Iterator[str]:
+def status_lines(
+    answer: Mapping[str, Any], *, colour: bool, everything: bool = False, live: bool = True
+) -> Iterator[str]:
     """Give the lines of `ctlctl status`.
 
     Args:
-        answer: to the question "status".
+        answer: to the question "status"; `not_looked_at` in it names clusters of which nothing is known yet.
         colour: whether colours repeat what words say.
         everything: whether findings of severity info are shown too.
+        live: whether a running daemon gave the answer; what a snapshot says is never ok.
     """
     now = answer["at"]
     counts = dict.fromkeys(_SHOWN, 0)
     unreachable = 0
     clusters = sorted(answer["clusters"], key=_worst)
     for cluster in clusters:
-        yield from _cluster(cluster, now, colour=colour, everything=everything)
+        yield from _cluster(cluster, now, colour=colour, everything=everything, live=live)
         yield ""
         for finding in cluster["findings"]:
             if finding["severity"] in counts:
                 counts[finding["severity"]] += 1
         for worst in filter(None, map(severity, cluster.get("rollouts") or ())):
             counts[worst] += 1
+        counts["unknown"] += not live
         unreachable += _away(cluster) is not None
-    words = [plural(len(clusters), "cluster")]
+    missing = answer.get("not_looked_at") or ()
+    for name in missing:
+        yield f"{paint(printable(name), 'bold', on=colour)}  in the settings, and not looked at yet"
+        yield "      → If that lasts: systemctl reload ctld, where it is new; then the journal of ctld"
+        yield ""
+    counts["unknown"] += len(missing)
+    words = [plural(len(clusters) + len(missing), "cluster")]
     words += [
         f"{count} {severity}{'s' if severity == 'warning' and count != 1 else ''}"
         for severity, count in counts.items()
@@ -73,7 +84,7 @@ def _away(cluster: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return source if source is not None and source["fault"] is not None else None
 
 
-def _cluster(cluster: Mapping[str, Any], now: float, *, colour: bool, everything: bool) -> Iterator[str]:
+def _cluster(cluster: Mapping[str, Any], now: float, *, colour: bool, everything: bool, live: bool) -> Iterator[str]:
     source = cluster["sources"].get(_MAIN) or {}
     version = "CUCM " + cluster["version"] if cluster["version"] else "version unknown"
     phones = plural(cluster["numbers"]["phones"], "phone")
@@ -95,14 +106,21 @@ def _cluster(cluster: Mapping[str, Any], now: float, *, colour: bool, everything
     yield f"  phones     {_credentials(cluster['numbers']['credentials'])}"
     yield f"  registered {_registered(cluster['numbers']['registrations'])}"
     yield f"  lists      {_lists(cluster['lists'])}"
+    silent = [source.value for source in Source if source not in cluster["sources"]]
+    if silent:
+        yield from _wrapped("  not asked  ", ", ".join(silent), 13)
     for rollout in cluster.get("rollouts") or ():
         yield from brief_lines(rollout, now, colour=colour)
+    if not live:
+        label = paint(f"{'UNKNOWN':<9}", _COLOURS["unknown"], on=colour)
+        yield f"  {label}  all of this is as it was {ago(cluster['at'], now)}: no running ctld told it"
     shown = [one for one in cluster["findings"] if everything or one["severity"] in _SHOWN]
     for finding in shown:
         yield from _finding(finding, now, colour=colour)
     badly = any(map(severity, cluster.get("rollouts") or ()))
-    if not shown and away is None and not badly:
-        yield "  ok         nothing critical, nothing to warn of, nothing unknown"
+    if live and not shown and away is None and not badly:
+        whole = "nothing critical, nothing to warn of, nothing unknown"
+        yield f"  ok         {'nothing critical, to warn of or unknown in what was asked' if silent else whole}"
 
 
 def _credentials(counts: Mapping[str, int]) -> str:
