@@ -82,7 +82,7 @@ class PlatformCli:
         try:
             self._transport = logged_in(self._settings, deadline)
             self._channel = self._shell(self._transport, deadline)
-            self._wait(Screen(None), deadline, _LOGIN)
+            self._wait(Screen(None, (self._settings.password,)), deadline, _LOGIN)
             self._pagination_off = self._turn_pagination_off()
         except TimeoutError:
             self._abandon()
@@ -111,7 +111,7 @@ class PlatformCli:
         if self._channel is None:
             raise self._error(ConnectorFault.UNREACHABLE, f"{line!r} was not sent: the session is over")
         seconds = known.seconds or self._settings.command_seconds
-        screen = Screen(line)
+        screen = Screen(line, (self._settings.password,))
         if self._meter is not None:
             self._meter.allow(COMMAND_BYTES)
         try:

@@ -8,6 +8,7 @@ import re
 from enum import Enum, auto
 from typing import Final
 
+from ctlctl.connectors.secret import Secret, redact
 from ctlctl.terminal import printable
 from ctlctl_trust.consolelisttext import MAX_TEXT, ConsoleError, raw_lines
 
@@ -49,12 +50,14 @@ KEYS: Final = {Waits.PAGE: b" ", Waits.VIEW: b"n"}
 class Screen:
     """The output since one line was typed."""
 
-    def __init__(self, typed: str | None) -> None:
+    def __init__(self, typed: str | None, secrets: tuple[Secret, ...] = ()) -> None:
         """Begin.
 
         Args:
             typed: the line; None for the words before the first prompt.
+            secrets: what the last words never repeat.
         """
+        self._secrets = secrets
         self._typed = None if typed is None else _squeezed(typed)
         self._data = bytearray()
         self._answered = 0
@@ -106,7 +109,9 @@ class Screen:
         return words if len(words) <= _LAST else f"…{words[-_LAST:]}"
 
     def _tail_lines(self) -> list[str]:
-        text = _CONTROL.sub("", _text(self._data[-_TAIL:]))
+        # Secrets are taken out before words are cut, so that no part of one is left over.
+        text = _CONTROL.sub("", redact(_text(self._data[-2 * _TAIL :]), self._secrets))
+        text = redact(text, self._secrets)[-_TAIL:]
         return [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()][-3:]
 
     def output(self) -> str:

@@ -115,7 +115,8 @@ class SoapTransport(Transport):
         super().__init__(session=requests.Session())  # type: ignore[no-untyped-call]  # as zeep publishes it
         login = f"{server.username}:{server.password.reveal()}".encode()
         self._basic = Secret(base64.b64encode(login).decode())
-        self._hidden: tuple[Secret, ...] = (server.password, self._basic)
+        # Without its padding, which not everybody who repeats it repeats.
+        self._hidden: tuple[Secret, ...] = (server.password, Secret(self._basic.reveal().rstrip("=")))
         self._server = server
         self._error = error
         self._cookie: str | None = None
@@ -230,7 +231,8 @@ class SoapTransport(Transport):
         elif status == 599:
             self._refuse_version(answer)
         elif status // 100 == 3:
-            place = printable(answer.headers.get("Location", "nowhere"))
+            # Secrets are taken out before words are cut, so that no part of one is left over.
+            place = printable(self.clean(answer.headers.get("Location", "nowhere")))
             self.fail(ConnectorFault.REDIRECT, f"the node points to {place} (HTTP status {status})")
         else:
             self._rejected = status == 401
@@ -243,7 +245,8 @@ class SoapTransport(Transport):
             self.fail_after(operation, fault, detail)
 
     def _refuse_version(self, answer: HttpAnswer) -> NoReturn:
-        found = _VERSIONS_SERVED.search(answer.content[:_PAGE_START_BYTES].decode("utf-8", "replace"))
+        start = self.clean(answer.content[: 2 * _PAGE_START_BYTES].decode("utf-8", "replace"))
+        found = _VERSIONS_SERVED.search(start[:_PAGE_START_BYTES])
         served = f"; it serves {printable(found[1].strip())}" if found else ""
         self.fail(ConnectorFault.VERSION, f"the cluster does not serve this version of AXL (HTTP status 599){served}")
 
