@@ -187,9 +187,7 @@ def read_given(certificate_path: Path, key_path: Path, pem: bytes, key: bytes) -
     try:
         private = read_key(key)
     except ValueError as error:
-        # The library's words could say something about the key.
-        words = str(error) if len(str(error)) < 80 else "it cannot be read"
-        raise EnrollError(EnrollFault.NO_CREDENTIAL, f"{key_path}: {words}", "Name a private key, PEM") from None
+        raise EnrollError(EnrollFault.NO_CREDENTIAL, f"{key_path}: {error}", "Name a private key, PEM") from None
     if not belongs(private, certificate):
         detail = f"{key_path} is not the key of {certificate_path}"
         raise EnrollError(EnrollFault.NO_CREDENTIAL, detail, "Name the two that belong together")
