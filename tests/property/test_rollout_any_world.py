@@ -119,6 +119,7 @@ def proved(run: Run) -> None:
     red=spans,
     lost=st.dictionaries(st.integers(0, 60), st.one_of(st.booleans(), st.integers(1, 9)), max_size=8),
     ignored=st.frozensets(st.integers(0, 60), max_size=3),
+    unsent=st.frozensets(st.integers(0, 60), max_size=8),
     changed=st.lists(changes, max_size=6),
     jumps=st.lists(st.tuples(seconds, st.sampled_from((-4000, -90, -20, 300, 4000))), max_size=2),
     commands=st.lists(st.tuples(seconds, st.sampled_from((Wish.PAUSE, Wish.RESUME, Wish.ABORT))), max_size=3),
@@ -136,6 +137,7 @@ def test_whatever_happens_no_phone_is_lost_and_nothing_is_written_that_must_not_
     red: list[tuple[int, int]],
     lost: dict[int, bool | int],
     ignored: frozenset[int],
+    unsent: frozenset[int],
     changed: list[tuple[int, int, str]],
     jumps: list[tuple[int, int]],
     commands: list[tuple[int, Wish]],
@@ -144,7 +146,8 @@ def test_whatever_happens_no_phone_is_lost_and_nothing_is_written_that_must_not_
     watched: bool,
     one_shot: bool,
 ) -> None:
-    world = World(who, throttle=throttle, away=away, red=red, lost=dict(lost), ignored=ignored, changes=list(changed))
+    world = World(who, throttle=throttle, away=away, red=red, lost=dict(lost), ignored=ignored, unsent=unsent)
+    world.changes = list(changed)
     run = Run(world, plan_of(who, within, operation))
     run.kills, run.resumes, run.jumps, run.one_shot = set(dies), resumes, list(jumps), one_shot
     run.commands = sorted(commands, key=lambda each: each[0])
@@ -154,6 +157,9 @@ def test_whatever_happens_no_phone_is_lost_and_nothing_is_written_that_must_not_
     for halt in run.halts:
         event(f"halted: {halt}")
     proved(run)
+    if throttle == 1000:
+        # Nobody was busy, whatever else went wrong.
+        assert run.head.throttled == 0
 
 
 @settings(max_examples=40, deadline=None)

@@ -177,6 +177,7 @@ class World:
             that restarts by itself, "late-success" one whose operation succeeds after it was called a failure.
         refused: writes, counted from 0, to which AXL says no.
         ignored: writes, counted from 0, that AXL answers well and does not carry out.
+        unsent: writes, counted from 0, that are decided and not made.
         red: spans in which the preflight finds something wrong.
     """
 
@@ -187,6 +188,7 @@ class World:
     changes: list[tuple[int, int, str]] = field(default_factory=list)
     refused: frozenset[int] = frozenset()
     ignored: frozenset[int] = frozenset()
+    unsent: frozenset[int] = frozenset()
     red: Sequence[tuple[int, int]] = ()
     now: int = BORN
     writes: int = 0
@@ -274,6 +276,8 @@ class World:
     def write(self, write: Write) -> Result:
         """Take a write, as AXL would."""
         number, self.writes = self.writes, self.writes + 1
+        if number in self.unsent:
+            return Result.NOT_DONE
         self._recent = [*(at for at in self._recent if at > self.now - 1), self.now]
         if not self.axl:
             return Result.LOST

@@ -8,11 +8,11 @@ from threading import Thread
 import pytest
 
 from ctlctl.act.audit import check_chain
-from ctlctl.act.rolloutports import carry_out
+from ctlctl.act.rolloutports import AWAY, carry_out
 from ctlctl.act.rolloutrun import RolloutRun
 from ctlctl.connectors.axl_now import PhoneNow
 from ctlctl.connectors.axl_values import PhoneChange
-from ctlctl.connectors.errors import ConnectorFault
+from ctlctl.connectors.errors import ConnectorError, ConnectorFault, Place
 from ctlctl.store.rolloutstore import Approval, StoredPlan
 from ctlctl.store.store import Store
 from ctlctl_capf.rollout.actions import Arm, Cancel, Reset, Write
@@ -165,6 +165,10 @@ def test_who_wants_it_stopped_is_obeyed_in_the_middle_of_a_turn(begun: Begun) ->
     ended = [one for one in begun.store.audit_log() if one.event == "rollout-arm"]
     assert [one.detail["result"] for one in ended] == ["ok", *["not-sent"] * (len(ended) - 1)]
     assert len(ended) > 1
+    # Nobody was busy: it goes on as fast as before.
+    head = begun.run.head
+    assert (head.throttled, head.pace) == (0, CROWD.pace)
+    assert head.tokens >= len(ended) - 1
 
 
 def test_whoever_leaves_says_what_came_of_the_last_writes(begun: Begun) -> None:
@@ -227,6 +231,20 @@ def now_is(operation: str, finish: str) -> PhoneNow:
         lsc_valid_until=None,
         lsc_issuer=None,
     )
+
+
+@pytest.mark.parametrize("fault", sorted(AWAY | {ConnectorFault.THROTTLED}))
+def test_only_busy_is_called_busy(fault: ConnectorFault) -> None:
+    class Away(OnePhone):
+        def update_phone(self, name: str, change: PhoneChange) -> None:
+            raise ConnectorError(fault, f"{name}: {change.operation}", place=Place("hq", "pub", "AXL"))
+
+    write = Arm("SEP0", "Install/Upgrade", "2026:12:16:00:00")
+    answer, told = carry_out(
+        Away(replace(now_is("No Pending Operation", ""), status="None")), write, lambda: float(BORN)
+    )
+    busy = fault is ConnectorFault.THROTTLED
+    assert (answer.result, told) == (Result.THROTTLED if busy else Result.NOT_DONE, fault)
 
 
 @pytest.mark.parametrize(

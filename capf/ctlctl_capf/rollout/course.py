@@ -68,7 +68,7 @@ class Course:
             self._ledger.change(row, decisive=now + self._limits.settle)
         elif answer.result is Result.CONFLICT:
             self._ledger.change(row, decisive=now)
-        elif answer.result is Result.THROTTLED:
+        elif answer.result in {Result.THROTTLED, Result.NOT_DONE}:
             self._undone(row)
         elif answer.result is Result.REFUSED and answer.verb is not Verb.CANCEL:
             self._ledger.note(EventKind.PHONE, f"AXL refuses to {answer.verb}: {answer.words}", row.name)

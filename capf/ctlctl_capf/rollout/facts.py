@@ -103,6 +103,8 @@ class Result(StrEnum):
     OK = "ok"
     #: HTTP 503: nothing was done.
     THROTTLED = "throttled"
+    #: Nothing was done, and nobody was busy: it was not sent any more, or AXL could not be had.
+    NOT_DONE = "not-done"
     #: AXL says no: nothing was done, and nothing would be next time.
     REFUSED = "refused"
     #: The look right before the write showed another operation than was expected: nothing was done.

@@ -4,6 +4,7 @@
 at any time, and then decides the same. `decide` is the same as one function, for whoever keeps nothing.
 """
 
+from collections import Counter
 from typing import Final
 
 from ctlctl_capf.rollout import halting, pacing
@@ -136,9 +137,11 @@ class Machine:
 
     def _hear(self, facts: Facts) -> None:
         course, ledger = self._course, self._ledger
-        throttled = sum(answer.result is Result.THROTTLED for answer in facts.answers)
-        if throttled:
-            pacing.throttled(ledger, throttled)
+        results = Counter(answer.result for answer in facts.answers)
+        if results[Result.NOT_DONE]:
+            pacing.not_done(ledger, results[Result.NOT_DONE])
+        if results[Result.THROTTLED]:
+            pacing.throttled(ledger, results[Result.THROTTLED])
         for answer in facts.answers:
             course.answer(answer)
         for name, reading in facts.readings.items():

@@ -110,12 +110,18 @@ def carry_out(axl: PhoneWriter, action: Write, now: Callable[[], float]) -> tupl
     except ConnectorError as error:
         words = error.detail
         if error.fault in _NOT_DONE:
-            return Answer(action.name, action.verb, Result.THROTTLED, words), error.fault
+            return not_done(action, error), error.fault
         result = Result.REFUSED if error.fault in _REFUSED else Result.LOST
         return Answer(action.name, action.verb, result, words), None
     # AXL has refused nothing then: what the phone is now is to be read, and may be our own work.
     result = Result.OK if conflict is None else Result.CONFLICT
     return Answer(action.name, action.verb, result, conflict or ""), None
+
+
+def not_done(action: Write, error: ConnectorError) -> Answer:
+    """Return the answer to a write that trouble kept from being made: only "busy" is a reason to write more slowly."""
+    busy = error.fault is ConnectorFault.THROTTLED
+    return Answer(action.name, action.verb, Result.THROTTLED if busy else Result.NOT_DONE, error.detail)
 
 
 def _do(axl: PhoneWriter, action: Write, at: int) -> str | None:

@@ -340,7 +340,7 @@ class RolloutRun:
         # What cannot be done any more in this very turn is said, and nothing was.
         held = self._held(now)
         if held:
-            self._answers.append(Answer(action.name, action.verb, Result.THROTTLED, held))
+            self._answers.append(Answer(action.name, action.verb, Result.NOT_DONE, held))
             came = {"phone": action.name, "result": "not-sent", "words": held}
             self._notes.append((now, f"rollout-{action.verb.value}", self._about(came)))
             return

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ctlctl.act.rolloutports import carry_out, reading_of
+from ctlctl.act.rolloutports import carry_out, not_done, reading_of
 from ctlctl.assess.model import ClusterCode, FindingSeverity
 from ctlctl.connectors.errors import ConnectorError, ConnectorFault, Place
 from ctlctl.connectors.tls_probe import ProbeTarget, TlsProbeError, probe, sweep
@@ -26,7 +26,6 @@ from ctlctl_capf.rollout.facts import (
     Probe,
     Reading,
     Registration,
-    Result,
     Window,
 )
 from ctlctl_config.model import ClusterSettings
@@ -193,7 +192,7 @@ class RolloutWorld:
             try:
                 self._writer = self._opener.writer(patience_seconds=0.0, per_second=ceiling)
             except ConnectorError as error:
-                return Answer(action.name, action.verb, Result.THROTTLED, error.detail), error.fault
+                return not_done(action, error), error.fault
         answer, fault = carry_out(self._writer, action, self._now)
         if fault is ConnectorFault.CREDENTIALS:
             self._opener.writer_was_refused()
