@@ -55,7 +55,7 @@ def status_lines(
     missing = answer.get("not_looked_at") or ()
     for name in missing:
         yield f"{paint(printable(name), 'bold', on=colour)}  in the settings, and not looked at yet"
-        yield "      → If that lasts: systemctl reload ctld, where it is new; then the journal of ctld"
+        yield "      → If that lasts: systemctl reload ctld, then read its journal"
         yield ""
     counts["unknown"] += len(missing)
     words = [plural(len(clusters) + len(missing), "cluster")]
