@@ -27,6 +27,8 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     def echo(ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
         if ask == "slow":
             release.wait(60)
+        if ask == "odd":
+            return {"said": "\ud800\x1b"}
         return {"ask": ask, "who": who.uid, "size": sum(map(len, words.values())), "said": words.get("said", "")}
 
     def start(may_bring: Callable[[Peer], bool] = lambda _: True) -> Path:
@@ -131,8 +133,13 @@ def test_a_plan_is_taken_whole_and_another_waits_for_it(serve: Serve, monkeypatc
         assert "answer" in ask(path, b'{"ask": "quick"}')
 
 
-def test_what_utf8_cannot_say_is_answered(serve: Serve) -> None:
-    assert ask(serve(), b'{"ask": "a", "words": {"said": "\\ud800\\u001b"}}')["answer"]["said"] == "\ud800\x1b"
+def test_what_utf8_cannot_say_is_said_and_is_no_question(serve: Serve) -> None:
+    path = serve()
+    assert ask(path, b'{"ask": "odd"}')["answer"]["said"] == "\ud800\x1b"
+    for said in (b'"a", "words": {"cluster": "\\ud800"}', b'"\\udcff"', b'"a", "words": {"\\ud800": "hq"}'):
+        # The store would break at it, and so would a file's name.
+        assert ask(path, b'{"ask": ' + said + b"}")["error"]["kind"] == "usage"
+    assert ask(path, b'{"ask": "a", "words": {"said": "Z\\u00fcrich \\ud83d\\ude00"}}')["answer"]["said"] == "Zürich 😀"
 
 
 def test_without_descriptors_questions_wait(serve: Serve) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ctlctl.fleet.answers import NoSuchError, answer
+from ctlctl.fleet.answers import AnswerError, NoSuchError, answer
 from ctlctl.fleet.files import SnapshotError, SnapshotFiles
 
 PHONE = {"name": "SEP001122334455", "model": "8841"}
@@ -45,3 +45,11 @@ def test_what_can_be_no_name_is_not_there(files: SnapshotFiles, name: str) -> No
 def test_what_can_be_no_phone_is_not_there(files: SnapshotFiles, device: str) -> None:
     assert files.phone("hq", device) is None
     assert files.phone("hq", "SEP001122334455") == PHONE
+
+
+@pytest.mark.parametrize("text", ["x" * 4001, ",".join(["SEP*"] * 201)])
+def test_a_filter_that_would_keep_ctld_busy_is_refused(files: SnapshotFiles, text: str) -> None:
+    with pytest.raises(AnswerError, match="too long: 4000 characters and 200 words at most"):
+        answer(files, "phone-list", {"cluster": "hq", "name": text}, 0)
+    good = ",".join(["SEP*"] * 200)
+    assert answer(files, "phone-list", {"cluster": "hq", "name": good}, 0)["total"] == 1

@@ -13,6 +13,9 @@ Answer: TypeAlias = dict[str, Any]
 
 #: Rows of one page unless more are asked for.
 DEFAULT_LIMIT: Final = 1_000_000
+#: Characters of a filter, and how many words may stand in it with commas between: each is held against every row.
+_MAX_FILTER: Final = 4000
+_MAX_ALTERNATIVES: Final = 200
 _DAY: Final = 86_400
 _SEVERITIES: Final = ("critical", "warning", "unknown", "info")
 
@@ -56,6 +59,10 @@ def answer(fleet: Fleet, ask: str, words: Words, now: float) -> Answer:
     found = _QUESTIONS.get(ask)
     if found is None:
         raise AnswerError(f"{ask!r} is no question; there are: {', '.join(sorted(_QUESTIONS))}")
+    for name, text in words.items():
+        if len(text) > _MAX_FILTER or text.count(",") >= _MAX_ALTERNATIVES:
+            most = f"{_MAX_FILTER} characters and {_MAX_ALTERNATIVES} words at most"
+            raise AnswerError(f"{name[:40]!r} is too long: {most}; ask without it, and filter what comes")
     return {"schema": f"ctlctl.{ask}/1", "at": int(now), **found(fleet, words, now)}
 
 

@@ -302,6 +302,10 @@ class ApiServer:
             ask, words = question["ask"], question.get("words", {})
             if not isinstance(ask, str) or not all(isinstance(word, str) for word in words.values()):
                 raise TypeError  # noqa: TRY301 - one answer for every kind of nonsense
+            # JSON can say half of a pair of surrogates, and neither the store nor a file has such a name.
+            for word in (ask, *words, *words.values()):
+                if not word.isascii():
+                    word.encode()
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return {"error": {"kind": "usage", "message": "the question is not understood"}}
         try:
