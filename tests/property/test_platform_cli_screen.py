@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctlctl.connectors.platform_cli_screen import Screen, Waits
+from ctlctl.connectors.secret import Secret
 
 relaxed = settings(deadline=None, max_examples=200)
 texts = st.lists(
@@ -70,3 +71,19 @@ def test_a_prompt_before_the_echo_is_that_of_before() -> None:
     assert not screen.echoed
     screen.feed(b"show ctl\r\n")
     assert (screen.waits, screen.echoed) == (Waits.NOTHING, True)
+
+
+@given(behind=st.integers(0, 400), filler=st.sampled_from(["x", "x\r\n", "\x1b[2", "\a"]))
+@relaxed
+def test_no_part_of_a_secret_is_left_where_words_are_cut(behind: int, filler: str) -> None:
+    screen = Screen("show ctl", (Secret("correct-horse"),))
+    screen.feed(f"who is {filler}correct-horse{'y' * behind}".encode())
+    assert not any(part in screen.last_words for part in ("orse", "corre", "ect-h"))
+
+
+def test_an_echo_that_did_not_come_in_time_is_not_looked_for_any_more() -> None:
+    screen = Screen("show ctl")
+    for _ in range(17):
+        screen.feed(b"x" * 1000 + b"\r\n")
+    screen.feed(b"show ctl\r\n")
+    assert not screen.echoed

@@ -65,8 +65,10 @@ class Screen:
 
     def feed(self, data: bytes) -> None:
         """Take what has come."""
+        before = len(self._data)
         self._data += data
-        if not self._echoed:
+        # What is behind the head cannot bring the echo any more; a node may send it byte by byte.
+        if not self._echoed and before < _HEAD:
             self._echoed = self._echo_end(_text(self._data[:_HEAD])) is not None
 
     @property
