@@ -30,7 +30,8 @@ TARGETS = tuple(sorted(path.stem.removeprefix("target_") for path in HERE.glob("
 
 #: Seconds for one input; all take milliseconds, so this is a blow-up.
 INPUT_TIMEOUT = 10
-#: Bytes of an input, where a target does not say it by a MAX_LENGTH of its own.
+#: Bytes of an input, where a target does not say it by a MAX_LENGTH of its own. What is slow says by a SHARE which part
+#: of the runs it gets.
 MAX_LENGTH = 4096
 
 
@@ -109,7 +110,7 @@ def work_on(name: str, runs: int, seconds: int, work: Path) -> None:
         (corpus / hashlib.sha256(seed).hexdigest()).write_bytes(seed)
     arguments = [
         sys.argv[0],
-        f"-runs={runs}",
+        f"-runs={int(runs * getattr(target, 'SHARE', 1.0))}",
         f"-max_len={getattr(target, 'MAX_LENGTH', MAX_LENGTH)}",
         f"-timeout={INPUT_TIMEOUT}",
     ]

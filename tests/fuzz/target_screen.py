@@ -26,6 +26,8 @@ INSTRUMENT = (
 )
 #: Bytes; two pages of a list with their prompts have some 900.
 MAX_LENGTH = 1024
+#: Of the runs of a campaign: every input is a whole conversation.
+SHARE = 0.5
 
 _PASSWORD = "S3cret-of-Some-0ne"  # noqa: S105 - not anybody's
 #: Commands and their arguments: some that read, every one that asks, one that writes and does not ask.

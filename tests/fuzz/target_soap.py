@@ -41,6 +41,8 @@ INSTRUMENT = (
 )
 #: Bytes; an answer with an item of each kind in it has some 1,500.
 MAX_LENGTH = 3072
+#: Of the runs of a campaign: zeep writes each question anew.
+SHARE = 0.25
 
 _PASSWORD = "S3cret-of-Some-0ne"  # noqa: S105 - not anybody's
 _BASIC = base64.b64encode(f"reader:{_PASSWORD}".encode()).decode()
@@ -95,11 +97,13 @@ class _Node:
 
 
 _Question = Callable[[], Any]
+#: The error of a question, the secrets that it sends (None where it changes nothing), and the question.
+_Asked = tuple[type[ConnectorError], tuple[str, ...] | None, _Question]
 
 
 @cache
-def _clients() -> tuple[_Node, tuple[tuple[type[ConnectorError], bool, _Question], ...], Callable[[], None]]:
-    """Return the node, the questions with their errors and whether they change anything, and what forgets."""
+def _clients() -> tuple[_Node, tuple[_Asked, ...], Callable[[], None]]:
+    """Return the node, the questions, and what forgets."""
     node, secret, tls = _Node(), Secret(_PASSWORD), TlsTrust(sha256_pin=bytes(32))
 
     def sleep(_: float) -> None:
@@ -153,13 +157,13 @@ def _clients() -> tuple[_Node, tuple[tuple[type[ConnectorError], bool, _Question
         partial(axl.changes, ChangeCursor("queue", 7)),
         listed(axl.phones_now, ["SEP001122334455"]),
     )
-    questions: list[tuple[type[ConnectorError], bool, _Question]] = [(AxlError, False, one) for one in reads]
+    questions: list[_Asked] = [(AxlError, None, one) for one in reads]
     questions += [
-        (AxlError, True, partial(axl.update_phone, "SEP001122334455", change)),
-        (AxlError, True, partial(axl.reset_phone, "SEP001122334455")),
-        (RisError, False, listed(ris.devices, ["SEP001122334455"])),
-        (ControlCenterError, False, center.services),
-        (ControlCenterError, False, center.product),
+        (AxlError, (_STRING,), partial(axl.update_phone, "SEP001122334455", change)),
+        (AxlError, (), partial(axl.reset_phone, "SEP001122334455")),
+        (RisError, None, listed(ris.devices, ["SEP001122334455"])),
+        (ControlCenterError, None, center.services),
+        (ControlCenterError, None, center.product),
     ]
     return node, tuple(questions), forget
 
@@ -241,7 +245,7 @@ def one_input(data: bytes) -> None:
     if len(data) < 2:
         return
     node, questions, forget = _clients()
-    kind, writes, question = questions[data[0] % len(questions)]
+    kind, sent, question = questions[data[0] % len(questions)]
     status, body = _STATUSES[data[1] % len(_STATUSES)], data[2:]
     headers = Message()
     line = body[:250].decode("latin-1").replace("\r", "").replace("\n", "")
@@ -254,7 +258,7 @@ def one_input(data: bytes) -> None:
         return
     except ConnectorError as error:
         assert type(error) is kind  # noqa: PT017 - no test runner here
-        _hold(error, body, writes=writes)
+        _hold(error, body, sent)
         return
     for value in found if isinstance(found, list | tuple) else (found,):
         _hold_value(value)
@@ -268,17 +272,17 @@ def mutate(data: bytes, limit: int, random: Random, turn: ByteMutator) -> bytes:
     return (data[:place] + random.choice(_PIECES) + data[place + random.randrange(8) :])[:limit]
 
 
-def _hold(error: ConnectorError, body: bytes, *, writes: bool) -> None:
+def _hold(error: ConnectorError, body: bytes, sent: tuple[str, ...] | None) -> None:
     said = str(error)
     assert said.isprintable()
     assert len(error.detail) <= 10 * MAX_DETAIL_CHARACTERS + 1
-    for secret in (_PASSWORD, _BASIC, *((_STRING,) if writes else ())):
+    for secret in (_PASSWORD, _BASIC, *(sent or ())):
         assert secret not in said
         begins = secret[: len(secret) // 2]
         if body.count(begins.encode()) == body.count(secret.encode()):
             # Nor a part of it, where words were cut.
             assert begins not in said
-    assert writes or error.fault is not ConnectorFault.UNCERTAIN
+    assert sent is not None or error.fault is not ConnectorFault.UNCERTAIN
 
 
 def _hold_value(value: object) -> None:
