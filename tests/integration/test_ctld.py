@@ -157,6 +157,14 @@ class TestShowing:
         assert isinstance(history, list)
         assert {row["sha256"] for row in history} == {row["sha256"] for row in rows if row["kind"] == "ctl"}
         assert watched.ctlctl("trustlist", "history", "lab", "--kind", "x").code == 2
+        assert "has no cluster 'nowhere'; it has: lab" in watched.ctlctl("trustlist", "history", "nowhere").err
+
+    def test_a_filter_that_leaves_nothing_says_so(self, watched: Watched) -> None:
+        done = watched.ctlctl("phone", "list", "lab", "--device-pool", "DP-Nowhere")
+        assert (done.code, done.err) == (0, "ctlctl: 0 rows: nothing matches --device-pool DP-Nowhere\n")
+        wrong = watched.ctlctl("phone", "list", "lab", "--credential", "mci")
+        assert (wrong.code, wrong.out) == (2, "")
+        assert "no entries about a cluster 'nowhere'" in watched.ctlctl("audit", "nowhere").err
 
     def test_capf_and_findings(self, watched: Watched) -> None:
         done = watched.ctlctl("capf", "list")

@@ -127,8 +127,9 @@ def run_audit(path: Path, words: Mapping[str, str], output: str) -> int:
             found = list(rows)
             answer = {"schema": "ctlctl.audit-log/1", "at": int(time.time()), "total": len(found), "offset": 0}
             print(dumps({**answer, "rows": found}, indent=1))
-        else:
-            _print_audit(rows, output)
+        elif not _print_audit(rows, output):
+            about = words.get("cluster", "")
+            say(f"no entries about a cluster {about!r}" if about else "no entries: ctld has changed nothing yet")
     except AskError as error:
         say(str(error))
         return error.code
@@ -148,20 +149,23 @@ def audit_rows(path: Path, words: Mapping[str, str]) -> Iterator[dict[str, Any]]
         following = answer["next"]
 
 
-def _print_audit(rows: Iterator[dict[str, Any]], output: str) -> None:
-    if output == "lines":
-        for row in rows:
+def _print_audit(rows: Iterator[dict[str, Any]], output: str) -> int:
+    """Print entries; return how many there were."""
+    printed = 0
+    for row in rows:
+        printed += 1
+        if output == "lines":
             print(row["line"])
-    else:
-        for row in rows:
-            result = printable(str(row["detail"].get("result", "")))
-            about = " ".join(
-                printable(str(row["detail"][key]))
-                for key in ("user", "instance_id", "plan", "phone", "words")
-                if key in row["detail"]
-            )
-            where = f"{row['number']:>6}  {minute(row['at'])}  {printable(row['who']):<20}"
-            print(f"{where}  {row['cluster'] or '-'}  {row['event']}  {about}  {result}".rstrip())
+            continue
+        result = printable(str(row["detail"].get("result", "")))
+        about = " ".join(
+            printable(str(row["detail"][key]))
+            for key in ("user", "instance_id", "plan", "phone", "words")
+            if key in row["detail"]
+        )
+        where = f"{row['number']:>6}  {minute(row['at'])}  {printable(row['who']):<20}"
+        print(f"{where}  {row['cluster'] or '-'}  {row['event']}  {about}  {result}".rstrip())
+    return printed
 
 
 def run_audit_verify(path: Path, bundle: Path | None, head: str | None) -> int:

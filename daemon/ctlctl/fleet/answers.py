@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final, Protocol, TypeAlias
 
+from ctlctl.fleet.filters import mistake
+
 Words: TypeAlias = Mapping[str, str]
 Answer: TypeAlias = dict[str, Any]
 
@@ -63,6 +65,9 @@ def answer(fleet: Fleet, ask: str, words: Words, now: float) -> Answer:
         if len(text) > _MAX_FILTER or text.count(",") >= _MAX_ALTERNATIVES:
             most = f"{_MAX_FILTER} characters and {_MAX_ALTERNATIVES} words at most"
             raise AnswerError(f"{name[:40]!r} is too long: {most}; ask without it, and filter what comes")
+    wrong = mistake(ask, words)
+    if wrong:
+        raise AnswerError(wrong)
     return {"schema": f"ctlctl.{ask}/1", "at": int(now), **found(fleet, words, now)}
 
 
@@ -211,7 +216,9 @@ def _phone_wanted(row: Mapping[str, Any], words: Words, now: float) -> bool:
         return False
     if words.get("node") and not _matches({"node": registration.get("node")}, words, "node"):
         return False
-    if words.get("not_taken") and words["not_taken"] not in (row.get("not_taken") or ()):
+    if words.get("not_taken") and not any(
+        _matches({"not_taken": kind}, words, "not_taken") for kind in row.get("not_taken") or ()
+    ):
         return False
     if words.get("contradiction") and not row.get("contradiction"):
         return False

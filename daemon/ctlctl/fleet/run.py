@@ -18,6 +18,8 @@ from ctlctl_config import Settings, SettingsError, load_settings
 _NOT_WELL: Final = 1
 _UNDECIDED: Final = 3
 _DENIED: Final = 4
+#: Words of a question about a list that leave nothing out.
+_NO_FILTERS: Final = frozenset({"cluster", "limit", "offset"})
 #: Exit codes of monitoring plugins.
 _NAGIOS_UNKNOWN: Final = 3
 
@@ -99,10 +101,15 @@ def run_status(path: Path, words: Mapping[str, str], output: str, *, everything:
 def run_list(path: Path, ask: str, words: Mapping[str, str], output: str) -> int:
     """Print a list as a table, CSV or JSON; return 0, or the exit code of the error."""
     try:
-        told = _ask(path, ask, words)
+        settings = load_for(path)
+        told = _ask_by(settings, ask, words)
     except AskError as error:
         return _failed(error)
     rows: list[dict[str, Any]] = told.answer["rows"]
+    if not rows and "cluster" in words and words["cluster"] not in settings.clusters:
+        # Of a cluster that was taken out there may be a history; of one that never was there is none.
+        say(f"{path} has no cluster {words['cluster']!r}; it has: {', '.join(settings.clusters) or 'none'}")
+        return _UNDECIDED
     if output == "json":
         print(dumps({**told.answer, "live": told.live}, indent=1, ensure_ascii=False))
     elif output == "csv":
@@ -114,7 +121,10 @@ def run_list(path: Path, ask: str, words: Mapping[str, str], output: str) -> int
             print(line)
         total = told.answer["total"]
         more = f" of {total:,}" if total > len(rows) else ""
-        say(f"{plural(len(rows), 'row')}{more}")
+        said = ", ".join(
+            f"--{name.replace('_', '-')} {word}" for name, word in words.items() if name not in _NO_FILTERS
+        )
+        say(f"{plural(len(rows), 'row')}{more}{f': nothing matches {said}' if said and not total else ''}")
     return 0
 
 
