@@ -84,7 +84,8 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
     ),
     ClusterCode.REPLICATION_BROKEN: Explanation(
         "Database replication of a node is in another state than 2, or tables differ: 0 not begun, 1 wrong number of "
-        "replicates, 3 tables differ, 4 setup failed.",
+        "replicates, 3 tables differ, 4 setup failed. Or the last check of all tables found errors or mismatches, or "
+        "the last synchronisation had errors, by the lines above the table of `utils dbreplication runtimestate`.",
         "Certificates, trust stores and phones' settings are not the same on all nodes: what is renewed now may never "
         "reach some of them.",
         "Renew nothing. `utils dbreplication status` on the publisher, then repair or reset as it advises.",

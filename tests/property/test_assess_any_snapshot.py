@@ -177,7 +177,14 @@ node_parts: SearchStrategy[dict[str, list[Any]]] = st.fixed_dictionaries(
         ),
         "replication": st.lists(
             st.builds(
-                ReplicationFact, nodes, nodes, st.none() | st.integers(), words, st.none() | st.integers(), instants
+                ReplicationFact,
+                nodes,
+                nodes,
+                st.none() | st.integers(),
+                words,
+                st.none() | st.integers(),
+                instants,
+                words,
             ),
             max_size=4,
         ),

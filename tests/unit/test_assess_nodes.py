@@ -145,6 +145,13 @@ def test_tables_that_differ_are_told_in_a_good_state() -> None:
     assert got.count == 7
 
 
+def test_a_check_that_found_differences_is_told_in_a_good_state() -> None:
+    words = "Errors or Mismatches Were Found!!!"
+    got = of(replicated(differs=words)(), ClusterCode.REPLICATION_BROKEN)["sub1"]
+    assert f'The database of sub1 replicates, but not all of it; CUCM says "{words}", for' in got.summary
+    assert (got.severity, got.count, got.evidence["differs"]) == (W, None, words)
+
+
 def test_one_node_that_sees_it_bad_is_enough() -> None:
     facts = [ReplicationFact(asked, "sub1", state, "x", 0, SEEN) for asked, state in (("pub", 2), ("sub1", 3))]
     for order in (facts, facts[::-1]):

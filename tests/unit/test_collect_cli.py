@@ -366,6 +366,13 @@ class TestWhatIsNotFine:
         assert whole is not None
         assert len(reading.replication) == len(whole) - 1
 
+    def test_what_the_last_check_found_is_told_once(self) -> None:
+        table = sample("replication_15").replace("All Tables are in sync", "2 tables are out of sync")
+        reading = read(FakeCli({**GOOD, "utils dbreplication runtimestate": table}))
+        assert {one.node: one.differs for one in reading.replication or () if one.differs} == {
+            "labpub": "Sync Status: 2 tables are out of sync"
+        }
+
     def test_nodes_that_are_known_by_their_addresses_are_told_by_them(self) -> None:
         row = "CUCM-SUB1  127.0.0.1  0.017  Y/Y/Y  0  (g_2)  (2) Setup Completed\n"
         reading = read(FakeCli({**GOOD, "utils dbreplication runtimestate": row}))

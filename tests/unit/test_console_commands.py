@@ -247,6 +247,56 @@ class TestReplication:
         assert [(one.stated, one.counted) for one in state.mismatches] == [(803, 790)]
         assert [line.text for line in state.unread] == ["PROCESS option set to: 1"]
 
+    @pytest.mark.parametrize(
+        ("check", "differs"),
+        [
+            (("COMPLETED 681 tables checked out of 681", "No Errors or Mismatches found."), ""),
+            (("COMPLETED. Checked 754 tables out of 754", "no errors or mismatches were found"), ""),
+            (("in PROGRESS. Checked 680 tables out of 749", "No Errors or Mismatches found."), ""),
+            # No source prints the words for a difference: any are taken for one.
+            (
+                ("COMPLETED 681 tables checked out of 681", "Errors or Mismatches Were Found!!!"),
+                "errors or mismatches w",
+            ),
+            (("COMPLETED 681 tables checked out of 681", "3 errors or mismatches in 2 tables"), "3 errors or mism"),
+        ],
+    )
+    def test_what_the_last_check_of_all_tables_found(self, check: tuple[str, str], differs: str) -> None:
+        said = (
+            "Replication status command started at: 2026-01-02-16-18\n"
+            f"     Replication status command {check[0]}\n     Last Completed Table: functionrole\n     {check[1]}\n\n"
+            "     Use 'file view activelog cm/trace/dbl/sdi/ReplicationStatus.2026_01_02.out' to see the details"
+        )
+        text = sample("replication_15").replace("BROADCAST SYNC ended on 1 servers at: 2026-11-01-02-03", said)
+        state = parse_replication(text)
+        assert [line.text for line in state.unread] == ["PROCESS option set to: 1"]
+        assert state.field("last completed table") == "functionrole"
+        assert state.checks == (f"Replication status command {check[0]}", check[1])
+        assert state.differs.casefold().startswith(differs.casefold())
+        assert bool(state.differs) is bool(differs)
+        assert state.own is not None
+        assert state.own.server == "labpub"
+
+    @pytest.mark.parametrize(
+        ("before", "after", "differs"),
+        [
+            ("Sync Errors: NO ERRORS", "Sync Errors: 12 ERRORS in 3 tables", "Sync Errors: 12 ERRORS in 3 tables"),
+            ("Sync Errors: NO ERRORS", "Sync Errors: ", ""),
+            ("Sync Errors: NO ERRORS", "Sync Status: Tables are not in sync", "Sync Status: Tables are not in sync"),
+            ("Sync Errors: NO ERRORS", "Sync Status: All Tables are in sync", ""),
+            # Words that are neither tell nothing.
+            ("Sync Errors: NO ERRORS", "Sync Status: as it is", ""),
+        ],
+    )
+    def test_what_the_last_synchronisation_found(self, before: str, after: str, differs: str) -> None:
+        assert parse_replication(sample("replication_9").replace(before, after)).differs == differs
+
+    def test_tables_of_one_node(self) -> None:
+        text = sample("replication_9").replace(
+            "Connected   0     match  Yes   (2) Setup", "Connected   0     diff  Yes   (2) Setup"
+        )
+        assert [node.differs for node in parse_replication(text).nodes] == ["", "tables: diff", ""]
+
     def test_a_missing_row(self) -> None:
         text = "\n".join(line for line in sample("replication_9").split("\n") if not line.startswith("labsub1"))
         assert [one.what for one in parse_replication(text).mismatches] == ["the number of servers"]

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -205,3 +206,14 @@ def test_a_phone_shows_which_list_it_holds_and_how_far_behind_that_is() -> None:
     )
     # What no page proves, times only hint at.
     assert "CTL newest, as far as times tell" in phone_text(None, ("ctl",), holds=None)
+
+
+def test_a_node_whose_tables_differ_is_not_shown_as_if_all_were_well() -> None:
+    seen = [ReplicationFact(asked, "sub", 2, "Setup Completed", None, NOW) for asked in ("pub", "sub", "third")]
+    rows: Any = node_documents(
+        replace(SAID, replication=(seen[0], replace(seen[1], differs="Sync Errors: 3"), seen[2]))
+    )
+    sub = next(row for row in rows if row["name"] == "sub")
+    assert (sub["replication"], sub["replication_differs"]) == (2, "Sync Errors: 3")
+    (line,) = (line for line in table_lines("node-list", [{"cluster": "hq", **sub}], NOW) if "Setup" in line)
+    assert "2 Setup Completed, TABLES DIFFER" in line

@@ -89,9 +89,10 @@ class PlatformRules:
 
     def _broken(self, node: str, fact: ReplicationFact) -> None:
         number = _number(fact)
-        unknown = fact.state is None and not fact.mismatches and number != _GOOD
+        unknown = fact.state is None and not fact.mismatches and not fact.differs and number != _GOOD
         means = _STATES.get(number, f'CUCM says "{fact.status}"')
         differ = f"; {count(fact.mismatches, 'table differs', 'tables differ')}" if fact.mismatches else ""
+        differ += f'; CUCM says "{fact.differs}"' if fact.differs else ""
         what = (
             f"How the database of {node} replicates is not told"
             if unknown
@@ -107,14 +108,15 @@ class PlatformRules:
             "What is changed on the publisher does not reach it: certificates, trust stores and phones' settings "
             "differ from node to node.",
             "Renew no certificate and update no CTL before it is in state 2",
-            "On the publisher: utils dbreplication status, then utils dbreplication repair all or reset NODE as it "
-            "advises",
+            "On the publisher: utils dbreplication status (it checks all tables anew), then utils dbreplication repair "
+            "all or reset NODE as it advises",
             f"ctlctl node list {self._findings.cluster}",
             subject=node,
             evidence={
                 "state": fact.state,
                 "status": fact.status,
                 "mismatches": fact.mismatches,
+                "differs": fact.differs,
                 "asked": fact.asked,
                 "since": fact.since,
             },
@@ -256,7 +258,7 @@ def _number(fact: ReplicationFact) -> int:
 
 def _goodness(fact: ReplicationFact) -> int:
     number = _number(fact)
-    if number == _GOOD and fact.mismatches:
+    if number == _GOOD and (fact.mismatches or fact.differs):
         return _GOODNESS.index(1)
     # A number that nobody knows is nothing good.
     return _GOODNESS.index(number) if number in _GOODNESS else 0

@@ -1,7 +1,10 @@
 """`utils dbreplication runtimestate`: the state of database replication, node by node.
 
 Two forms of the table: 9.x (RPC, status, queue, version, loop, setup) and 10.x to 15 (``Y/Y/Y``, queue, group, setup).
-Setup 2 or ``-`` with "Setup Completed" is good, anything else is bad; the publisher's row may lack the number.
+Setup 2 or ``-`` with "Setup Completed" is good, anything else is bad; the publisher's row may lack the number. Above
+the table stands what the last check of all tables found. That they agree has known words (``NO ERRORS``, ``All Tables
+are in sync``, ``No Errors or Mismatches found.``); how a difference is worded no source prints, so whatever speaks of
+it in other words is taken for one.
 """
 
 import re
@@ -19,11 +22,22 @@ _ROW = re.compile(
 _OLD_ROW = re.compile(rf"\s*(\S+)\s+{_ADDRESS}\s+(\S+)\s+(Yes|No)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+{_SETUP}")
 _FIELD = re.compile(
     r"\s*(DB and Replication Services|DB CLI Status|Cluster Replication State|Last Sync Result|Sync Status|Sync Errors"
-    r"|DB Version|Number of replicated tables|Repltimeout set to|Server Time) ?: *(.*)",
+    r"|Last Completed Table|DB Version|Number of replicated tables|Repltimeout set to|Server Time) ?: *(.*)",
     re.IGNORECASE,
 )
 _VIEW = re.compile(r"\s*Cluster Detailed View from (.{1,80}?) \(([0-9]{1,6}) Servers?\):?\s*", re.IGNORECASE)
 _SYNCED = re.compile(r"\b([0-9]{1,9}) tables sync'?ed out of ([0-9]{1,9})\.?", re.IGNORECASE)
+#: `utils dbreplication status` or `repair` that ran last: how far it came, what it found, where it wrote that.
+_CHECK = re.compile(r"\s*Replication (?:status|repair) command (.+)", re.IGNORECASE)
+_FOUND = re.compile(r"\s*(.*\berrors? or mismatch(?:es)?\b.*)", re.IGNORECASE)
+_FILE = re.compile(r"\s*Use 'file view activelog .*", re.IGNORECASE)
+_NONE_FOUND = re.compile(r"no errors or mismatches(?: were)? found\W*", re.IGNORECASE)
+_NO_ERRORS = re.compile(r"(?:no errors|none|0)?\W*", re.IGNORECASE)
+_IN_SYNC = re.compile(r"(?:all )?tables are in sync\W*", re.IGNORECASE)
+_OUT_OF_SYNC = re.compile(r"\b(?:not in|out of) sync\b|\berror|\bmismatch|\bdiffer", re.IGNORECASE)
+_MATCH = frozenset({"match", "-"})
+#: Characters of what a check found that are kept.
+_MOST_WORDS = 200
 _HEADS = re.compile(r"\s*(?:PING\s.*|SERVER-NAME\s.*|-{2,}(?:\s+-{2,})*|-+)\s*")
 _SINGLE = re.compile(r"\s*Runtime state cannot be performed on a cluster with a single active node\b.*", re.IGNORECASE)
 _DOWN = re.compile(r"\s*Cisco DB is not running\b.*", re.IGNORECASE)
@@ -65,6 +79,11 @@ class ReplicationNode:
     line: int
 
     @property
+    def differs(self) -> str:
+        """What the row says against its tables (9.x), in words; "" for nothing."""
+        return "" if self.tables is None or self.tables.casefold() in _MATCH else f"tables: {self.tables}"
+
+    @property
     def good(self) -> bool:
         """True for setup 2 or a dash, with the words "Setup Completed"."""
         return self.setup in (2, None) and _COMPLETED in self.details.casefold()
@@ -76,6 +95,7 @@ class ReplicationState:
 
     Attributes:
         fields: (name, words) of the lines above the table, in order.
+        checks: what the last check of all tables says, line by line.
         view_from: the node whose view it is, or None.
         servers: how many servers it says there are, or None.
         nodes: the rows.
@@ -86,6 +106,7 @@ class ReplicationState:
     """
 
     fields: tuple[tuple[str, str], ...]
+    checks: tuple[str, ...]
     view_from: str | None
     servers: int | None
     nodes: tuple[ReplicationNode, ...]
@@ -97,6 +118,23 @@ class ReplicationState:
     def field(self, name: str) -> str | None:
         """Return the words behind a name, whatever its case, or None."""
         return next((words for key, words in self.fields if key.casefold() == name.casefold()), None)
+
+    @property
+    def differs(self) -> str:
+        """What speaks against all tables being the same everywhere, in CUCM's words; "" for nothing."""
+        said = [words for words in self.checks if _FOUND.fullmatch(words) and not _NONE_FOUND.fullmatch(words)]
+        errors, sync = (self.field("Sync Errors") or "").strip(), (self.field("Sync Status") or "").strip()
+        if not _NO_ERRORS.fullmatch(errors):
+            said.append(f"Sync Errors: {errors}")
+        if _OUT_OF_SYNC.search(sync) and not _IN_SYNC.fullmatch(sync):
+            said.append(f"Sync Status: {sync}")
+        return "; ".join(said)[:_MOST_WORDS]
+
+    @property
+    def own(self) -> ReplicationNode | None:
+        """The row of the node that was asked, as far as the table says whose view it is."""
+        view = (self.view_from or "").casefold()
+        return next((node for node in self.nodes if node.server.casefold() == view), None)
 
 
 def parse_replication(text: str) -> ReplicationState:
@@ -112,6 +150,7 @@ def parse_replication(text: str) -> ReplicationState:
     output.require(recognised=known or bool(reader.fields))
     return ReplicationState(
         tuple((name, words) for name, words, _ in reader.fields),
+        tuple(reader.checks),
         reader.view[0] if reader.view else None,
         reader.view[1] if reader.view else None,
         tuple(reader.nodes),
@@ -125,6 +164,7 @@ def parse_replication(text: str) -> ReplicationState:
 class _Reader:
     def __init__(self) -> None:
         self.fields: list[tuple[str, str, int]] = []
+        self.checks: list[str] = []
         self.view: tuple[str, int, int] | None = None
         self.nodes: list[ReplicationNode] = []
         self.single_node = False
@@ -134,6 +174,12 @@ class _Reader:
         text = line.text
         if found := _FIELD.fullmatch(text):
             self.fields.append((found[1], found[2], line.number))
+            if _FOUND.fullmatch(found[2]):
+                self.checks.append(found[2].strip())
+        elif (found := _CHECK.fullmatch(text)) or (found := _FOUND.fullmatch(text)):
+            self.checks.append(text.strip())
+        elif _FILE.fullmatch(text):
+            pass
         elif found := _VIEW.fullmatch(text):
             self.view = self.view or (found[1], int(found[2]), line.number)
         elif _SINGLE.fullmatch(text):

@@ -35,7 +35,7 @@ def _node(said: Snapshot, name: str) -> dict[str, Json]:
     states = [one for one in said.node_states if mine(one.node)]
     views = {one.asked: one for one in said.replication if mine(one.node)}
     # Every node tells of all of them; what it tells of itself counts, and a worse word of another counts more.
-    worst = max(views.values(), key=lambda one: (one.state != _GOOD, mine(one.asked)), default=None)
+    worst = max(views.values(), key=lambda one: (one.state != _GOOD, bool(one.differs), mine(one.asked)), default=None)
     return {
         "name": name,
         "usage": None if fact is None else fact.usage,
@@ -45,6 +45,7 @@ def _node(said: Snapshot, name: str) -> dict[str, Json]:
         "services_known": len(services),
         "replication": None if worst is None else worst.state,
         "replication_status": None if worst is None else worst.status,
+        "replication_differs": None if worst is None else worst.differs,
         "clock_synchronised": None if ntp is None else ntp.synchronised,
         "clock_stratum": None if ntp is None else ntp.stratum,
         "clock_offset_ms": None if ntp is None else ntp.offset_ms,

@@ -131,7 +131,10 @@ COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
         Column(
             "replication",
             lambda row, _: (
-                "unknown" if row["replication"] is None else f"{row['replication']} {row['replication_status']}"
+                "unknown"
+                if row["replication"] is None
+                else f"{row['replication']} {row['replication_status']}"
+                + (", TABLES DIFFER" if row.get("replication_differs") else "")
             ),
             lambda row: row["replication"],
         ),

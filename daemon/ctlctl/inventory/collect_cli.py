@@ -287,9 +287,11 @@ def _shown_list(kind: ListKind, shown: ConsoleList) -> ShownListReading | None:
 
 
 def _replication(state: ReplicationState, names: Mapping[str, str]) -> Iterator[ReplicationReading]:
-    # Differing tables are counted for the cluster, not by node; so they are told of no node here.
+    # What the last check found is the cluster's: it stands with the node that says so, once.
+    whole = state.own or next(iter(state.nodes), None)
     for row in state.nodes:
-        yield ReplicationReading(names.get(row.address, row.server), row.setup, row.details, None)
+        said = "; ".join(filter(None, (row.differs, state.differs if row is whole else "")))
+        yield ReplicationReading(names.get(row.address, row.server), row.setup, row.details, None, said)
 
 
 def _backup(history: BackupHistory, zone: tzinfo) -> BackupReading | None:

@@ -63,6 +63,8 @@ class ReplicationFact:
         status: the words that stand with it, such as "Setup Completed".
         mismatches: tables that differ, as the last status report says; None where it does not tell.
         since: since when that is so.
+        differs: what CUCM says against its tables being the same as elsewhere, in its words; "" for nothing. What the
+            last check of all tables found stands with the node that tells it.
     """
 
     asked: str
@@ -71,6 +73,7 @@ class ReplicationFact:
     status: str
     mismatches: int | None
     since: int
+    differs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

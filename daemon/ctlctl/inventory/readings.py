@@ -38,6 +38,7 @@ class ReplicationReading:
     state: int | None
     status: str
     mismatches: int | None
+    differs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

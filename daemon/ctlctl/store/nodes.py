@@ -107,6 +107,7 @@ def _platform(said: PlatformReading) -> Facts:
     if said.replication is not None:
         facts[_REPLICATION] = {
             one.node: {"state": one.state, "status": one.status, "mismatches": one.mismatches}
+            | ({"differs": one.differs} if one.differs else {})
             for one in said.replication
         }
     if said.ntp is not None:
@@ -238,7 +239,9 @@ def _service(source: Source, node: str, name: str, value: Value, since: int) -> 
 
 
 def _replication(_: Source, asked: str, node: str, value: Value, since: int) -> ReplicationFact:
-    return ReplicationFact(asked, node, value["state"], value["status"], value["mismatches"], since)
+    # The last one is there only where something differs.
+    told = (value["state"], value["status"], value["mismatches"], since, value.get("differs", ""))
+    return ReplicationFact(asked, node, *told)
 
 
 def _ntp(_: Source, node: str, _item: str, value: Value, since: int) -> NtpFact:
