@@ -74,3 +74,12 @@ def test_sources_that_are_not_asked_are_named() -> None:
     said = text({"at": NOW, "clusters": [well(sources=sources)]})
     assert "  not asked  certificate-api, platform-cli\n" in said
     assert "ok         nothing critical, to warn of or unknown in what was asked" in said
+
+
+def test_a_long_command_can_be_copied_as_it_stands() -> None:
+    command = "ctlctl plan lsc renew headquarters --credential lsc-expired --security-mode Authenticated,Encrypted"
+    finding = {"code": "lsc-expired", "subject": "", "severity": "critical", "summary": "8 phones.", "so_what": "Bad."}
+    said = text({"at": NOW, "clusters": [well(findings=[{**finding, "opened_at": NOW, "do": ["Renew:", command]}])]})
+    copied = said.split("→ ")[2].split("\n\n")[0]
+    assert copied.count("\n") == copied.count(" \\\n") > 0
+    assert copied.replace("\\\n", "").split() == command.split()

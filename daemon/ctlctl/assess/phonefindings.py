@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Final, NamedTuple
 
+from ctlctl.assess.credentials import SECURE_MODES
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.model import ClusterCode, CredentialState, FindingSeverity, Json, Policy
 from ctlctl.assess.numbers import Group, Tally
@@ -36,8 +37,20 @@ def report_phones(tally: Tally, policy: Policy, now: int, findings: Findings) ->
     _unregistered(tally, policy, findings)
 
 
-def _list(findings: Findings, state: CredentialState) -> str:
-    return f"ctlctl phone list {findings.cluster} --credential {state.value}"
+#: Filter of the phones that a finding about secure profiles counts, so that the lists that it names count the same.
+_SECURE: Final = f" --security-mode {','.join(sorted(SECURE_MODES))}"
+
+
+def _chosen(findings: Findings, state: CredentialState, *, matters: bool = True) -> str:
+    return f"{findings.cluster} --credential {state.value}{_SECURE if matters else ''}"
+
+
+def _list(findings: Findings, state: CredentialState, *, matters: bool = True) -> str:
+    return f"ctlctl phone list {_chosen(findings, state, matters=matters)}"
+
+
+def _plan(what: str, findings: Findings, state: CredentialState, *, matters: bool = True) -> str:
+    return f"ctlctl plan lsc {what} {_chosen(findings, state, matters=matters)}"
 
 
 def _mic(tally: Tally, now: int, findings: Findings) -> None:
@@ -51,7 +64,7 @@ def _mic(tally: Tally, now: int, findings: Findings) -> None:
             f"{count(group.count, 'phone')} {verb} MIC ({group.kinds}){first}.",
             "A MIC cannot be renewed: when it or its CA ends, or the CA is no longer trusted, the phone is out.",
             _list(findings, CredentialState.MIC),
-            "Install LSCs: profile with authentication by existing certificate, operation Install/Upgrade",
+            _plan("install", findings, CredentialState.MIC),
             evidence=group.evidence(first_ends=group.first),
             count=group.count,
         )
@@ -63,8 +76,10 @@ def _mic(tally: Tally, now: int, findings: Findings) -> None:
             f"{count(suspected.count, 'phone')} in secure profiles {'has' if suspected.count == 1 else 'have'} no LSC "
             f"that AXL knows of ({suspected.kinds}).",
             "They live on their MIC, or cannot register at all; only a look at the phone tells which.",
-            _list(findings, CredentialState.MIC_SUSPECTED),
-            "Switch their web server on (Web Access) so that they can be looked at, or install LSCs",
+            # Only phones in secure profiles can be in this state.
+            _list(findings, CredentialState.MIC_SUSPECTED, matters=False),
+            "Switch their web server on (Web Access) so that they can be looked at, or install LSCs:",
+            _plan("install", findings, CredentialState.MIC_SUSPECTED, matters=False),
             evidence=suspected.evidence(),
             count=suspected.count,
         )
@@ -106,8 +121,10 @@ def _ended(tally: Tally, now: int, findings: Findings) -> None:
             "They do not register securely; a phone whose LSC has ended cannot prove itself to CAPF with it either."
             if matters
             else "Their profiles need none; 802.1X and VPN that go by it refuse them.",
-            _list(findings, CredentialState.LSC_EXPIRED),
-            "Renew by authentication string, null string or MIC: the ended LSC itself proves nothing any more",
+            _list(findings, CredentialState.LSC_EXPIRED, matters=matters),
+            "Renew by authentication string, null string or MIC: the ended LSC itself proves nothing any more; a plan "
+            "tells for which of them that works:",
+            _plan("renew", findings, CredentialState.LSC_EXPIRED, matters=matters),
             subject="" if matters else "non-secure",
             evidence=group.evidence(first_ended=group.first),
             count=group.count,
@@ -130,8 +147,9 @@ def _ending(tally: Tally, policy: Policy, now: int, findings: Findings) -> None:
             "When it has ended, a phone in a secure profile drops off at its next registration."
             if matters
             else "Their profiles need none; 802.1X and VPN that go by it will refuse them.",
-            _list(findings, CredentialState.LSC_EXPIRING),
-            "Renew them (Install/Upgrade by existing certificate) in a change window before that",
+            _list(findings, CredentialState.LSC_EXPIRING, matters=matters),
+            "Renew them in change windows before that:",
+            _plan("renew", findings, CredentialState.LSC_EXPIRING, matters=matters),
             subject="" if matters else "non-secure",
             evidence=group.evidence(first_ends=group.first),
             count=group.count,
@@ -145,15 +163,15 @@ def _cliff(tally: Tally, policy: Policy, now: int, findings: Findings) -> None:
     months = Counter(month(end) for end in coming if end <= now + _AHEAD)
     which, number = max(months.items(), key=lambda item: item[1], default=("", 0))
     if number > policy.phones_per_night:
-        first = next(end for end in coming if month(end) == which)
-        _cliff_finding(_Cliff(number, f"in {which}", first, len(coming), months), policy, now, findings)
+        crowd = [end for end in coming if month(end) == which]
+        _cliff_finding(_Cliff(number, f"in {which}", crowd[0], crowd[-1], len(coming), months), policy, now, findings)
         return
     start, most = _crowd([end for end in coming if end <= now + _TOGETHER_AHEAD])
     if most * 2 > len(coming) and most >= _FEWEST:
         crowd = [end for end in coming if start <= end <= start + _TOGETHER]
         fullest, _ = max(Counter(month(end) for end in crowd).items(), key=lambda item: item[1])
         span = f"between {day(start)} and {day(crowd[-1])}, most in {fullest}"
-        _cliff_finding(_Cliff(most, span, start, len(coming), months), policy, now, findings)
+        _cliff_finding(_Cliff(most, span, start, crowd[-1], len(coming), months), policy, now, findings)
 
 
 def _crowd(instants: list[int]) -> tuple[int, int]:
@@ -169,11 +187,12 @@ def _crowd(instants: list[int]) -> tuple[int, int]:
 
 
 class _Cliff(NamedTuple):
-    """LSCs that end together: how many, when in words, the first one, of how many in all, and all by month."""
+    """LSCs that end together: how many, when in words, the first, the last, of how many in all, and all by month."""
 
     number: int
     when: str
     first: int
+    last: int
     total: int
     months: Counter[str]
 
@@ -182,6 +201,7 @@ def _cliff_finding(cliff: _Cliff, policy: Policy, now: int, findings: Findings) 
     number, months = cliff.number, cliff.months
     nights = -(-number // max(1, policy.phones_per_night))
     start_by = cliff.first - (nights + _SPARE_DAYS) * DAY
+    days = (cliff.last - now) // DAY + 1
     begin = f"start by {day(start_by)}" if start_by > now else f"start now: {day(start_by)} would have been in time"
     by_month: dict[str, Json] = {key: months[key] for key in sorted(months)}
     findings.add(
@@ -190,8 +210,9 @@ def _cliff_finding(cliff: _Cliff, policy: Policy, now: int, findings: Findings) 
         f"{number:,} of {cliff.total:,} LSCs end {cliff.when}; at {policy.phones_per_night:,} a night that is "
         f"{count(nights, 'night')}, {begin}.",
         "LSCs that were issued in one campaign end together, and phones whose LSC has ended drop off together.",
-        f"ctlctl phone list {findings.cluster} --credential lsc-expiring",
-        "Renew them in batches, spread over change windows, and let their ends drift apart",
+        f"ctlctl phone list {findings.cluster} --credential lsc,lsc-expiring --within {days}",
+        "Renew them spread over change windows, so that their ends drift apart:",
+        f"ctlctl plan lsc renew {findings.cluster} --credential lsc,lsc-expiring --within {days} --renew-before {days}",
         evidence={"months": by_month, "nights": nights, "start_by": start_by},
         count=number,
     )

@@ -160,14 +160,24 @@ def _finding(finding: Mapping[str, Any], now: float, *, colour: bool) -> Iterato
     since = f"since {ago(finding['opened_at'], now).removesuffix(' ago')}"
     yield f"  {label}  {paint(finding['code'], 'bold', on=colour)}{printable(subject)}  ({since})"
     yield from _wrapped("             ", f"{finding['summary']} {finding['so_what']}", 13)
-    for command in finding["do"]:
-        yield from _wrapped("           → ", command, 13)
+    for advice in finding["do"]:
+        yield from _advice(advice)
 
 
-def _wrapped(first: str, text: str, indent: int) -> Iterator[str]:
+def _advice(text: str) -> Iterator[str]:
+    """Give the lines of one act; a command that is longer than a line can be copied as it stands."""
+    if not text.startswith("ctlctl "):
+        yield from _wrapped("           → ", text, 13)
+        return
+    *first, last = _wrapped("           → ", text, 15, _WIDTH - 2)
+    yield from (f"{line} \\" for line in first)
+    yield last
+
+
+def _wrapped(first: str, text: str, indent: int, width: int = _WIDTH) -> Iterator[str]:
     yield from textwrap.wrap(
         printable(text),
-        _WIDTH,
+        width,
         initial_indent=first,
         subsequent_indent=" " * indent,
         break_on_hyphens=False,
