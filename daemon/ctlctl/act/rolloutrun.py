@@ -245,7 +245,9 @@ class RolloutRun:
         return bool(decision.actions)
 
     def _facts(self, now: int, commands: tuple[Command, ...]) -> Facts:
-        if self._looked_at is None or abs(now - self._looked_at) >= _VALIDITY_SECONDS:
+        # Who resumes may have had the approval renewed just now.
+        resumed = any(command.wish is Wish.RESUME for command in commands)
+        if resumed or self._looked_at is None or abs(now - self._looked_at) >= _VALIDITY_SECONDS:
             self._invalid, self._looked_at = self._ports.invalid(), now
         facts = Facts(
             window=self._ports.window(now),

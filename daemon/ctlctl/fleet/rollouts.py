@@ -37,7 +37,7 @@ Evidence of a rollout. Everything here can be checked without the program that w
   sha256sum -c SHA256SUMS       these files are as they were written
   plan.json                     the plan, byte by byte as it was approved. It is known by the SHA-256 of all its
                                 lines but one: grep -v '^"sha256":' plan.json | sha256sum
-                                In the log, plan-approved says who approved that
+                                In the log, plan-approved and plan-approval-renewed say who approved that
   audit.lines                   the whole audit log: each line is an entry and its hash. The hash of an entry is
                                 SHA-256 over the hash before it (64 zeros before the first), a line feed, and the
                                 entry's text without its own hash
@@ -98,9 +98,14 @@ def run_approve(settings: Path, plan: str, output: str) -> int:
         print(f"  sha256     {answer['sha256']}")
         for difference in answer["differences"]:
             print(f"  not as set {printable(difference)}")
+        if answer.get("rollout") is not None:
+            print(f"  renews     the approval of rollout {answer['rollout']}: {plural(answer['left'], 'phone')} to go")
         if answer["missing"]:
             print(f"  missing    {answer['missing']}")
             print("ctld keeps these bytes, and nothing is done before that.")
+        elif answer.get("rollout") is not None:
+            wish = "resume" if answer["mode"] in {"halted", "paused"} else "status"
+            print(f"Next: ctlctl rollout {wish} {answer['plan']}")
         else:
             print("ctld keeps these bytes and carries out no others.")
             print(f"Next: ctlctl rollout start {answer['plan']} --confirm {answer['sha256'][:12]}")

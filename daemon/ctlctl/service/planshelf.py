@@ -1,6 +1,7 @@
 """Plans as they were approved: whose word counts, for how long, and whether they still fit the present."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ctlctl import __version__
@@ -10,7 +11,7 @@ from ctlctl.plan.document import PlanFileError, read_plan
 from ctlctl.plan.facts import FactsError
 from ctlctl.plan.files import FileError, read_names
 from ctlctl.plan.making import Basis
-from ctlctl.plan.model import SealedPlan
+from ctlctl.plan.model import Plan, SealedPlan
 from ctlctl.plan.rechecking import Recheck
 from ctlctl.plan.rechecking import recheck as rechecked
 from ctlctl.service.rolloutdocs import UNKNOWN_MODE
@@ -25,6 +26,23 @@ from ctlctl_config.rollout import RolloutSettings
 FindWorker = Callable[[str], ClusterWorker]
 #: Adds an entry to the audit log: who, event, cluster, detail.
 Note = Callable[[Peer, str, str, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A rollout of a plan that has begun and not ended.
+
+    Attributes:
+        number: what it is known by.
+        started_at: when it began.
+        mode: how it goes.
+        left: names of the phones that it has not touched.
+    """
+
+    number: int
+    started_at: int
+    mode: str
+    left: frozenset[str]
 
 
 class PlanShelf:
@@ -75,8 +93,19 @@ class PlanShelf:
             )
         return {"total": len(rows), "offset": 0, "now": now, "rows": rows}
 
-    def approve(self, words: Mapping[str, str], who: Peer, find: FindWorker) -> dict[str, Any]:
+    def approve(
+        self, words: Mapping[str, str], who: Peer, find: FindWorker, under_way: Callable[[str], UnderWay | None]
+    ) -> dict[str, Any]:
         """Take somebody's word for a plan, with its bytes.
+
+        Of a plan whose rollout has begun and not ended it renews the approval: what is still to come must be as it was
+        approved, and neither the age of the plan nor what the rollout has done itself speaks against that.
+
+        Args:
+            words: what belongs to the question.
+            who: who approves.
+            find: finds the worker of a cluster, or raises.
+            under_way: tells how the rollout of a plan stands, by the plan's hash; None where none is open.
 
         Raises:
             QuestionError: the plan was edited, who asks may not approve, or something speaks against it now.
@@ -94,13 +123,19 @@ class PlanShelf:
                 "denied",
                 f"{who} may not approve: root may, and whom [clusters.{plan.cluster}.rollout] approvers names",
             )
-        found = self.recheck(sealed, settings, now)
+        rollout = under_way(sealed.sha256)
+        found = (
+            self.recheck(sealed, settings, now) if rollout is None else self._renewed(sealed, rollout, settings, now)
+        )
+        about: dict[str, Any] = {"plan": sealed.id, "sha256": sealed.sha256, "phones": len(plan.phones)}
+        if rollout is not None:
+            about |= {"rollout": rollout.number, "left": len(rollout.left)}
         stored = StoredPlan(sealed.sha256, sealed.id, plan.cluster, sealed.data, now, ())
         self._store.acts.approve(
             stored,
             Approval(now, who.uid, who.name),
             str(who),
-            (now, "plan-approved", {"plan": sealed.id, "sha256": sealed.sha256, "phones": len(plan.phones)}),
+            (now, "plan-approved" if rollout is None else "plan-approval-renewed", about),
         )
         kept, _ = self.plan(sealed.sha256)
         missing = approvals_missing(kept, rules, now)
@@ -112,7 +147,27 @@ class PlanShelf:
             "approvals": [{"at": one.at, "uid": one.uid, "name": one.name} for one in kept.approvals],
             "missing": missing,
             "differences": list(found.differences),
+            "rollout": None if rollout is None else rollout.number,
+            "mode": None if rollout is None else rollout.mode,
+            "left": None if rollout is None else len(rollout.left),
         }
+
+    def _renewed(self, sealed: SealedPlan, rollout: UnderWay, settings: ClusterSettings, now: int) -> Recheck:
+        """Hold what is left of a plan against the present.
+
+        Raises:
+            QuestionError: a guard stops it now, too many of its phones have changed, its time is over, or too little is
+                known.
+        """
+        deadline = sealed.rollout(rollout.started_at).deadline
+        if deadline is not None and now >= deadline:
+            raise QuestionError(
+                "denied",
+                f"the deadline of rollout {rollout.number} has passed, and no approval moves it: abort it and make a "
+                "new plan",
+            )
+        left = tuple(one for one in sealed.plan.phones if one.phone.name in rollout.left)
+        return self._held(sealed, replace(sealed.plan, phones=left), settings, now)
 
     def recheck(self, sealed: SealedPlan, settings: ClusterSettings, now: int) -> Recheck:
         """Hold a plan against the present: what its own file says of its guards proves nothing.
@@ -125,6 +180,11 @@ class PlanShelf:
             raise QuestionError(
                 "denied", f"plan {sealed.id} is older than {rules.approval_days} days, or of the future: make a new one"
             )
+        return self._held(sealed, plan, settings, now)
+
+    def _held(self, sealed: SealedPlan, plan: Plan, settings: ClusterSettings, now: int) -> Recheck:
+        """Hold a plan, or what is left of it, against the present; arguments and errors as `recheck`."""
+        rules = settings.rollout
         try:
             document = self._files.cluster(plan.cluster)
             if document is None:
@@ -138,7 +198,8 @@ class PlanShelf:
         if found.stopped_by:
             stops = "; ".join(f"{guard.code.value}: {guard.words}" for guard in found.stopped_by)
             raise QuestionError("denied", f"plan {sealed.id} is refused now by {stops}")
-        moved = found.drift
+        # The limit is a share of what was approved, however little of that is left.
+        moved = replace(found.drift, phones=len(sealed.plan.phones))
         if moved.too_far:
             first = moved.changes[0]
             raise QuestionError(

@@ -1,7 +1,7 @@
 """The threads that carry rollouts out, one for each: taken up, taken up again where that failed, ended with ctld."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from typing import Final
@@ -20,7 +20,7 @@ from ctlctl.service.worker import ClusterWorker
 from ctlctl.store.rolloutstore import StoredRollout
 from ctlctl.store.store import Store, StoreError
 from ctlctl_capf.rollout.facts import Command
-from ctlctl_capf.rollout.rows import PhoneState
+from ctlctl_capf.rollout.rows import PhoneRow, PhoneState
 
 _LOG: Final = structlog.get_logger("ctld")
 
@@ -34,6 +34,15 @@ _STORE_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 6.0
 #: What a rollout without a thread is said to wait for, where nothing worse is known.
 _NO_CLUSTER: Final = "ctld's settings lack its cluster"
+
+
+def still_to_come(rows: Iterable[PhoneRow]) -> frozenset[str]:
+    """Return the names of phones that a rollout has not touched, or not since it last let go of them.
+
+    An operation that the rollout has written itself, and that Complete-by has not ended yet, is no drift.
+    """
+    untouched = {PhoneState.PLANNED, PhoneState.RETRY}
+    return frozenset(row.name for row in rows if row.state in untouched and not row.finish)
 
 
 @dataclass(slots=True)
@@ -165,9 +174,7 @@ class RolloutLife:
         rows = self._store.acts.rows(rollout.number)
 
         def waiting() -> frozenset[str]:
-            # An operation that the rollout has written itself, and that Complete-by has not ended yet, is no drift.
-            untouched = {PhoneState.PLANNED, PhoneState.RETRY}
-            return frozenset(row.name for row in run.rows() if row.state in untouched and not row.finish)
+            return still_to_come(run.rows())
 
         world = RolloutWorld(
             sealed, stored.approvals, worker.settings, worker.opener, self._hub, self._files, self._now, waiting

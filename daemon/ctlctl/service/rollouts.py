@@ -11,9 +11,9 @@ from ctlctl.fleet.files import SnapshotFiles
 from ctlctl.plan.model import SHORT
 from ctlctl.service.acting import may_write
 from ctlctl.service.hub import Hub
-from ctlctl.service.planshelf import FindWorker, PlanShelf, approvals_missing
+from ctlctl.service.planshelf import FindWorker, PlanShelf, UnderWay, approvals_missing
 from ctlctl.service.rolloutdocs import about_rows, rollout_document
-from ctlctl.service.rolloutlife import RolloutLife
+from ctlctl.service.rolloutlife import RolloutLife, still_to_come
 from ctlctl.service.server import Peer, QuestionError
 from ctlctl.service.worker import ClusterWorker
 from ctlctl.store.rolloutstore import BusyClusterError, StoredRollout
@@ -121,7 +121,7 @@ class Rollouts:
         if ask == "rollout-evidence":
             return head | self._evidence(words)
         if ask == "plan-approve":
-            return head | self._shelf.approve(words, who, find)
+            return head | self._approve(words, who, find)
         if not may_write(who, writers):
             self._note(who, f"{ask}-denied", "", {"words": printable(words.get("plan", ""))[:_MAX_REASON]})
             raise QuestionError("denied", f"{who} may not do that: root may, and whom [api] writers names")
@@ -132,6 +132,33 @@ class Rollouts:
     def _note(self, who: Peer | str, event: str, cluster: str, detail: Mapping[str, Any]) -> None:
         entry = self._store.audit(int(self._now()), str(who), event, cluster, detail)
         _LOG.info("audit", number=entry.number, event_name=event, who=str(who), cluster=cluster, hash=entry.hash)
+
+    def _approve(self, words: Mapping[str, str], who: Peer, find: FindWorker) -> dict[str, Any]:
+        answer = self._shelf.approve(words, who, find, self._under_way)
+        running = None if answer["rollout"] is None else self._life.running(answer["rollout"])
+        if running is not None:
+            kept, _ = self._shelf.plan(answer["sha256"])
+            running.world.approved(kept.approvals)
+        return answer
+
+    def _under_way(self, sha256: str) -> UnderWay | None:
+        """Return how the rollout of a plan stands that has begun and not ended.
+
+        Raises:
+            QuestionError: what is kept of it cannot be read.
+        """
+        for one in self._store.acts.rollouts(open_only=True):
+            if one.plan == sha256:
+                running = self._life.running(one.number)
+                try:
+                    head = one.known_head() if running is None else running.run.head
+                    left = still_to_come(self.rows(one.number))
+                except RolloutRowError as error:
+                    raise QuestionError(
+                        "undecided", f"how rollout {one.number} stands cannot be told: {error}"
+                    ) from None
+                return UnderWay(one.number, one.started_at, head.mode.value, left)
+        return None
 
     # Rollouts.
 

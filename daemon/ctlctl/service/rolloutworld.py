@@ -121,6 +121,10 @@ class RolloutWorld:
                 client.close()
         self._reader = self._writer = self._ris = None
 
+    def approved(self, approvals: tuple[Approval, ...]) -> None:
+        """Take the plan's approvals as they are now: somebody has given another."""
+        self._approvals = approvals
+
     @property
     def _cluster(self) -> str:
         return self._sealed.plan.cluster
@@ -267,7 +271,10 @@ class RolloutWorld:
         now, rollout = int(self._now()), self._settings.rollout
         holding = [one for one in self._approvals if not is_expired(one.at, rollout.approval_days, now)]
         if len({one.uid for one in holding}) < (2 if rollout.second_approver else 1):
-            return f"the approval is older than {rollout.approval_days} days, or of the future: a clock was changed"
+            return (
+                f"the approval is older than {rollout.approval_days} days, or of the future: a clock was changed; "
+                "ctlctl plan approve renews it"
+            )
         waiting = self._waiting()
         plan = self._sealed.plan
         left = replace(plan, phones=tuple(one for one in plan.phones if one.phone.name in waiting))
