@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from ctlctl.fleet.rollouttext import rollout_lines
+from ctlctl.service.rolloutdocs import about_rows
+from ctlctl_capf.rollout.reasons import Reason
+from ctlctl_capf.rollout.rows import PhoneRow, PhoneState
 
 NOW = 1_795_392_000
 COLOUR = re.compile(r"\x1b\[\d+m")
@@ -71,6 +74,35 @@ def test_no_line_is_too_long(changes: dict[str, Any], colour: bool) -> None:
     text = "\n".join(lines)
     for part in ("20,412 done", "16,400 to go", "12,340 answers throttled", f"· {document(**changes)['mode']}"):
         assert part in text
+
+
+def test_who_failed_is_named_and_the_next_step_too() -> None:
+    rows = tuple(
+        PhoneRow(f"SEP{number:04}", state, reason=reason)
+        for number, (state, reason) in enumerate(
+            [
+                (PhoneState.PLANNED, Reason.KEY_GENERATION),
+                (PhoneState.PLANNED, None),
+                *[(PhoneState.TO_PERSON, Reason.INVALID_LSC)] * 5,
+            ]
+        )
+    )
+    halted = {
+        "mode": "halted",
+        "halt": "failures",
+        "words": "6 of 10 failed",
+        "stage": 0,
+        "phones": 57,
+        "counts": {"planned": 52, "to-person": 5},
+    }
+    *_, last, end = lines = list(rollout_lines(document(**halted, **about_rows(rows)), NOW, colour=False))
+    text = "\n".join(lines)
+    assert "to be tried again  1 key-generation (SEP0000)" in text
+    assert "to a person        5 invalid-lsc (SEP0002, SEP0003, SEP0004, …)" in text
+    assert "canary 1 of 2" in text
+    assert last == "Next: find the cause: ctlctl phone show headquarters-frankfurt SEP0002"
+    assert end == "      then ctlctl rollout resume 27e654, or abort 27e654"
+    assert max(map(len, lines)) <= 80
 
 
 def test_colour_only_repeats_the_word() -> None:

@@ -10,6 +10,8 @@ from ctlctl.terminal import paint, printable
 Rollout = Mapping[str, Any]
 
 _BAR: Final = 32
+#: Phones that are named for each reason; JSON names all.
+_NAMED: Final = 3
 _WIDTH: Final = 80
 _DONE: Final = ("done",)
 _FLYING: Final = ("arming", "armed", "resetting", "waiting", "verifying", "cancelling")
@@ -24,6 +26,7 @@ _HOLDS: Final = {
     "stopped": "takes no more phones",
 }
 _STATES: Final = {
+    "planned": "to be tried again",
     "retry-next-window": "again next window",
     "to-person": "to a person",
     "given-up": "given up",
@@ -118,13 +121,25 @@ def rollout_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str
     yield from _packed("  ", [*parts, f"{left:,} to go"])
     yield from _why(rollout, now)
     for state, reasons in sorted((rollout.get("reasons") or {}).items()):
-        said = " · ".join(f"{many} {reason}" for reason, many in sorted(reasons.items(), key=lambda one: -one[1]))
+        worst = sorted(reasons.items(), key=lambda one: -one[1])
+        said = " · ".join(f"{many} {reason}{_names(rollout, state, reason)}" for reason, many in worst)
         yield from _titled(_STATES.get(state, state), said)
     if rollout["mode"] not in {"finished", "aborted", "unknown"}:
         yield from _forecast(rollout, now)
     for proof, many in sorted((rollout.get("proofs") or {}).items(), key=lambda one: -one[1]):
         yield f"  proven by          {many:,} {proof.replace('+', ' + ')}"
     yield from _next(rollout)
+
+
+def _failed(rollout: Rollout) -> list[Mapping[str, Any]]:
+    return [*(rollout.get("people") or ()), *(rollout.get("again") or ())]
+
+
+def _names(rollout: Rollout, state: str, reason: str) -> str:
+    """Return the first phones that failed so, in brackets."""
+    names = [one["name"] for one in _failed(rollout) if (one["state"], one["reason"]) == (state, reason)]
+    more = ", …" if len(names) > _NAMED else ""
+    return f" ({', '.join(map(printable, names[:_NAMED]))}{more})" if names else ""
 
 
 def _titled(title: str, text: str) -> Iterator[str]:
@@ -148,8 +163,11 @@ def _stage(rollout: Rollout) -> str:
     canaries = rollout.get("canaries")
     if rollout["mode"] in {"finished", "aborted", "unknown"} or not canaries:
         return ""
-    if rollout["stage"] < len(canaries):
-        return f" · canary {rollout['stage'] + 1} of {len(canaries)}"
+    stage = rollout["stage"]
+    if stage < len(canaries):
+        # A small rollout is through before its last canary.
+        needed = sum(sum(canaries[:number]) < rollout["phones"] for number in range(len(canaries)))
+        return f" · canary {stage + 1} of {max(needed, stage + 1)}"
     batches = rollout["batches"]
     return f" · batch {batches[-1]['number']}" if batches else " · between batches"
 
@@ -197,14 +215,21 @@ def _forecast(rollout: Rollout, now: float) -> Iterator[str]:
     yield f"  {'AXL':<18} {rollout['pace']:.1f} writes/s{throttled}"
     registered, baseline = rollout["registered"], rollout["baseline"]
     if registered is not None and baseline is not None:
-        yield f"  {'registered':<18} {registered:,} of {baseline:,} at the start ({registered - baseline:+,})"
+        yield f"  {'registered':<18} {registered:,} now, {baseline:,} at the start ({registered - baseline:+,})"
     del now
 
 
 def _next(rollout: Rollout) -> Iterator[str]:
     plan = rollout["plan"]
     if rollout["mode"] == "halted":
-        yield f"Next: find the cause; then ctlctl rollout resume {plan}, or abort {plan}"
+        failed = _failed(rollout)
+        cause = (
+            f"ctlctl phone show {rollout['cluster']} {failed[0]['name']}"
+            if failed
+            else f"ctlctl audit {rollout['cluster']}"
+        )
+        yield f"Next: find the cause: {printable(cause)}"
+        yield f"      then ctlctl rollout resume {plan}, or abort {plan}"
     elif rollout["mode"] == "paused":
         yield f"Next: ctlctl rollout resume {plan}"
     elif rollout["ended_at"] is not None:

@@ -13,6 +13,9 @@ UNKNOWN_MODE: Final = "unknown"
 #: States of phones that are left to a person, or to another plan.
 _FOR_PEOPLE = frozenset({PhoneState.TO_PERSON, PhoneState.GIVEN_UP, PhoneState.DRIFTED})
 
+#: States of phones that will be tried again, where they have a reason: something went wrong before.
+_AGAIN = frozenset({PhoneState.PLANNED, PhoneState.RETRY})
+
 
 def rollout_document(rollout: StoredRollout, run: RolloutRun | None, counts: Mapping[str, int]) -> dict[str, Any]:
     """Return how a rollout goes.
@@ -77,27 +80,30 @@ def _course(head: Head | None) -> dict[str, Any]:
 
 
 def about_rows(rows: Sequence[PhoneRow]) -> dict[str, Any]:
-    """Return what only the rows tell: reasons by state, which proofs there were, and the phones left to people."""
+    """Return what only the rows tell: reasons by state, which proofs there were, and who failed, by name.
+
+    Those left to people are under `people`, those that will be tried again under `again`.
+    """
     reasons: dict[str, Counter[str]] = {}
     proofs: Counter[str] = Counter()
     for row in rows:
-        if row.reason is not None and row.state not in AT_WORK and row.state is not PhoneState.PLANNED:
+        if row.reason is not None and row.state not in AT_WORK:
             reasons.setdefault(row.state.value, Counter())[row.reason.value] += 1
         if row.state is PhoneState.DONE:
             proofs["+".join(sorted(signal.value for signal in row.signals))] += 1
-    people = [
-        {
-            "name": row.name,
-            "state": row.state.value,
-            "reason": None if row.reason is None else row.reason.value,
-            "status": row.status,
-            "tries": row.tries,
-        }
-        for row in rows
-        if row.state in _FOR_PEOPLE
-    ]
     return {
         "reasons": {state: dict(found) for state, found in reasons.items()},
         "proofs": dict(proofs),
-        "people": people,
+        "people": [_failed(row) for row in rows if row.state in _FOR_PEOPLE],
+        "again": [_failed(row) for row in rows if row.state in _AGAIN and row.reason is not None],
+    }
+
+
+def _failed(row: PhoneRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "state": row.state.value,
+        "reason": None if row.reason is None else row.reason.value,
+        "status": row.status,
+        "tries": row.tries,
     }
