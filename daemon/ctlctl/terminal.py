@@ -70,8 +70,8 @@ def paint(text: str, colour: str, *, on: bool) -> str:
     return f"\033[{_COLOURS[colour]}m{text}\033[0m" if on else text
 
 
-def say(message: str) -> None:
-    """Tell a person something beside the data: one line on stderr."""
+def say(message: str, who: str = "ctlctl") -> None:
+    """Tell a person something beside the data: one line on stderr, with the program that says it."""
     # A full disk under stderr must not turn the verdict, which is on stdout, into something else.
     with suppress(OSError):
-        print(f"ctlctl: {printable(message)}", file=sys.stderr, flush=True)
+        print(f"{who}: {printable(message)}", file=sys.stderr, flush=True)

@@ -156,7 +156,8 @@ class Acceptor:
                 where = f"{listener.address}:{listener.port}"
                 self.stop()
                 raise LabError(
-                    f"{listener.what}: {where} cannot be had: {error.strerror}; does another lab run?"
+                    f"{listener.what}: {where} cannot be had: {error.strerror}; does another lab run? "
+                    "Stop it, or give other --address, --phones-address and --phones-port"
                 ) from error
             self._selector.register(_socket_of(listener), selectors.EVENT_READ, listener)
         self._adjust()

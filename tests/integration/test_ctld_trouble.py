@@ -91,6 +91,17 @@ def test_a_certificate_that_is_not_the_pinned_one_gets_no_password(lab: RunningL
         assert "identity-changed axl" not in watched.findings()
 
 
+def test_a_refresh_is_not_ok_where_a_part_of_the_nodes_did_not_answer(lab: RunningLab) -> None:
+    with watching(lab) as watched:
+        lab.world.node_down("lab-sub1")
+        eventually(lambda: watched.ctlctl("cluster", "refresh", "lab", "--source", "ris").code == 3, "a silent node")
+        done = watched.ctlctl("cluster", "refresh", "lab")
+        assert done.code == 3
+        said = {line.split()[0]: line for line in done.out.splitlines() if not line.startswith(" ")}
+        assert "FAIL  RIS on lab-sub1 did not answer" in said["ris"]
+        assert said["axl"].split() == ["axl", "ok"]
+
+
 def test_a_day_without_the_cluster(lab: RunningLab) -> None:
     """What was known stays, with its age; it is unknown, not well; and all is well when the cluster is back."""
     shift = 0.0

@@ -121,6 +121,21 @@ def test_the_table_of_nodes_writes_unknown_out() -> None:
     assert kept["name"] == "sub"
 
 
+def test_what_a_silent_node_said_last_is_shown_with_its_age() -> None:
+    fault = Fault("unreachable", "no connection", "")
+    silent = replace(SAID, node_states=tuple(NodeState(one, "pub", NOW - 7200, fault, NOW - 60) for one in (CC, CLI)))
+    _, pub, *_ = table_lines(
+        "node-list", answer(Files(nodes=node_documents(silent)), "node-list", {}, NOW)["rows"], NOW
+    )
+    assert "Cisco Tftp (2 h ago)" in pub
+    assert "synchronised (2 h ago)" in pub
+    one_left = replace(silent, node_states=(silent.node_states[0], NodeState(CLI, "pub", NOW, None, NOW)))
+    _, pub, *_ = table_lines(
+        "node-list", answer(Files(nodes=node_documents(one_left)), "node-list", {}, NOW)["rows"], NOW
+    )
+    assert "Cisco Tftp (" not in pub
+
+
 @pytest.mark.parametrize("width", [30, 80, 100])
 def test_a_table_keeps_to_the_width_of_the_terminal_and_loses_nothing(width: int) -> None:
     rows = answer(FLEET, "node-list", {}, NOW)["rows"]

@@ -33,7 +33,8 @@ from ctlctl.cli.verify import verify
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done or valid, 1 checked and not valid, 2 usage, 3 could not decide, 4 refused.",
+    epilog="Exit codes: 0 done or valid, 1 checked and not valid, 2 usage, 3 could not decide, 4 refused, 5 rollout "
+    "halted.",
 )
 @click.version_option(__version__, prog_name="ctlctl")
 @click.option(

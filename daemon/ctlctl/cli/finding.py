@@ -42,7 +42,7 @@ def _codes() -> list[str]:
 
 @click.group()
 def finding() -> None:
-    """Explain findings."""
+    """Show findings, and explain them."""
 
 
 @finding.command()

@@ -145,7 +145,7 @@ def phone_show(context: click.Context, settings: SettingsFile, cluster: str, nam
 
 @click.group()
 def capf() -> None:
-    """Show CAPF operations."""
+    """Show CAPF operations, change users' profiles, get certificates for applications."""
 
 
 @capf.command("list")

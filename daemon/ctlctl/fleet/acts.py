@@ -17,6 +17,7 @@ from ctlctl.fleet.words import minute
 from ctlctl.terminal import printable, say
 from ctlctl_config.secretfiles import write_secret_file
 
+_START: Final = "Start it: systemctl start ctld, or ctld --config FILE"
 _NOT_VALID: Final = 1
 _USAGE: Final = 2
 _UNDECIDED: Final = 3
@@ -43,10 +44,10 @@ def ask_live(path: Path, ask: str, words: Mapping[str, str]) -> dict[str, Any]:
     except PermissionError:
         raise AskError(4, f"{where}: you may not connect to it; join the group that [api] names, or use sudo") from None
     except FileNotFoundError:
-        why = f"ctld does not run: there is no {where}. Start it: systemctl start ctld"
+        why = f"ctld does not run: there is no {where}. {_START}"
         raise NobodyThereError(_UNDECIDED, why) from None
     except ConnectionRefusedError as error:
-        why = f"ctld does not run: nobody listens on {where} ({error.strerror}). Start it: systemctl start ctld"
+        why = f"ctld does not run: nobody listens on {where} ({error.strerror}). {_START}"
         raise NobodyThereError(_UNDECIDED, why) from None
     except OSError as error:
         raise AskError(_UNDECIDED, f"ctld does not answer on {where} ({error.strerror or error})") from None

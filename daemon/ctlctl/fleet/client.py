@@ -111,5 +111,5 @@ def ask_fleet(socket_path: Path, snapshot: Path, ask: str, words: Mapping[str, s
     except AnswerError as error:
         raise AskError(2, str(error)) from None
     except SnapshotError as error:
-        hint = "" if code == _DENIED else ". Start it: systemctl start ctld"
+        hint = "" if code == _DENIED else ". Start it: systemctl start ctld, or ctld --config FILE"
         raise AskError(code, f"{why}; and {error}{hint}") from None

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from json import dumps
 from pathlib import Path
@@ -18,6 +19,8 @@ from ctlctl_config import Settings, SettingsError, load_settings
 _NOT_WELL: Final = 1
 _UNDECIDED: Final = 3
 _DENIED: Final = 4
+#: Kind of a fault that is none: the release has no such interface.
+_UNSUPPORTED: Final = "unsupported"
 #: Words of a question about a list that leave nothing out.
 _NO_FILTERS: Final = frozenset({"cluster", "limit", "offset"})
 #: Exit codes of monitoring plugins.
@@ -165,10 +168,29 @@ def run_cluster(path: Path, name: str, output: str) -> int:
     return 0
 
 
+def _ask_refresh(path: Path, words: Mapping[str, str]) -> Told:
+    """Have a cluster asked, and add to each round what only some nodes did not answer: that ends no round.
+
+    Raises:
+        AskError: there is no answer.
+    """
+    settings = load_for(path)
+    told = _ask_by(settings, "refresh", words)
+    with suppress(AskError):
+        document = _ask_by(settings, "cluster-status", {"cluster": words["cluster"]}).answer["cluster"]
+        states = document["sources"]
+        rounds = [
+            {**one, "fault": one["fault"] or states.get(one["source"], {}).get("fault")}
+            for one in told.answer["rounds"]
+        ]
+        return replace(told, answer={**told.answer, "rounds": rounds})
+    return told
+
+
 def run_refresh(path: Path, words: Mapping[str, str], output: str) -> int:
     """Have the daemon ask a cluster now; return 0 if every source answered, 3 if one did not."""
     try:
-        told = _ask(path, "refresh", words)
+        told = _ask_refresh(path, words)
     except AskError as error:
         return _failed(error)
     rounds = told.answer["rounds"]
@@ -177,10 +199,14 @@ def run_refresh(path: Path, words: Mapping[str, str], output: str) -> int:
     else:
         for one in rounds:
             fault = one["fault"]
+            if fault is not None and fault["kind"] == _UNSUPPORTED:
+                print(f"{one['source']:<16} -     this release has none")
+                continue
             print(f"{one['source']:<16} {'ok' if fault is None else 'FAIL  ' + printable(fault['detail'])}")
             if fault is not None and fault["advice"]:
                 print(f"{'':<16} → {printable(fault['advice'])}")
-    return _UNDECIDED if any(one["fault"] for one in rounds) else 0
+    failed = any(one["fault"] is not None and one["fault"]["kind"] != _UNSUPPORTED for one in rounds)
+    return _UNDECIDED if failed else 0
 
 
 def run_check(path: Path, words: Mapping[str, str], style: str) -> int:

@@ -22,6 +22,8 @@ _CREDENTIALS: Final = (
     ("none", "none"),
     ("unknown", "unknown"),
 )
+_NAMES: Final = {"axl": "AXL", "ris": "RIS", "phone-tls": "a look at the phone"}
+_LOOK: Final = "phone-tls"
 _FOREIGN: Final = "one that no node was ever seen to serve, by its page"
 #: Sources without which next to nothing is known.
 _MAIN: Final = "axl"
@@ -218,7 +220,7 @@ def _labelled(label: str, text: str) -> Iterator[str]:
 
 
 def _said(sources: Mapping[str, Any], name: str, now: float) -> str:
-    return f"{name.upper()}, {ago((sources.get(name) or {}).get('last_success'), now)}"
+    return f"{_NAMES.get(name, name)}, {ago((sources.get(name) or {}).get('last_success'), now)}"
 
 
 def _where(registration: Mapping[str, Any] | None, sources: Mapping[str, Any], now: float) -> str:
@@ -237,8 +239,14 @@ def _credential(phone: Mapping[str, Any], sources: Mapping[str, Any], now: float
         words.append(phone["credential_issuer"])
     if phone["credential_ends"]:
         words.append(f"ends {day(phone['credential_ends'])} ({left(phone['credential_ends'], now)})")
+        probe = phone["probe"]
+        if probe is not None and (probe["not_after"] or 0) > phone["credential_ends"]:
+            words.append("because its issuer's certificate does")
     source = phone["credential_source"]
     said = "nobody says" if source is None else f"from {_said(sources, source, now)}"
+    if source == _LOOK and phone["probe"] is not None:
+        # A round looks at some phones only: how old this look is, the phone itself tells.
+        said = f"from {_NAMES[_LOOK]}, {ago(phone['probe']['at'], now)}"
     if phone["confirmed_by"]:
         said += f"; {phone['confirmed_by']} agrees"
     return f"{' · '.join(words)}   ({said})"

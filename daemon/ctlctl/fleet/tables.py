@@ -74,6 +74,15 @@ def _backup(row: Row, now: float) -> str:
     return ago(row["backup_at"], now)
 
 
+def _aged(row: Row, now: float, text: str, *names: str) -> str:
+    """Return what a node was last heard to say, with its age where none of those who tell it answers any more."""
+    states = [row["sources"][name] for name in names if name in row["sources"]]
+    told = [state["at"] for state in states if state["at"] is not None]
+    if text == "unknown" or not told or any(state["fault"] is None for state in states):
+        return text
+    return f"{text} ({ago(max(told), now)})"
+
+
 def _verdict(row: Row, now: float) -> str:
     del now
     if row["due_at"] is not None:
@@ -125,7 +134,13 @@ COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
         ),
         Column(
             "services down",
-            lambda row, _: (", ".join(row["services_down"]) or "none") if row["services_known"] else "unknown",
+            lambda row, now: _aged(
+                row,
+                now,
+                (", ".join(row["services_down"]) or "none") if row["services_known"] else "unknown",
+                "control-center",
+                "platform-cli",
+            ),
             lambda row: row["services_down"],
         ),
         Column(
@@ -140,17 +155,23 @@ COLUMNS: Final[Mapping[str, Sequence[Column]]] = {
         ),
         Column(
             "clock",
-            lambda row, _: {True: "synchronised", False: "NOT SYNCHRONISED", None: "unknown"}[
-                row["clock_synchronised"]
-            ],
+            lambda row, now: _aged(
+                row,
+                now,
+                {True: "synchronised", False: "NOT SYNCHRONISED", None: "unknown"}[row["clock_synchronised"]],
+                "platform-cli",
+            ),
             lambda row: row["clock_synchronised"],
         ),
         Column(
             "tvs",
-            lambda row, _: (
+            lambda row, now: _aged(
+                row,
+                now,
                 f"knows {row['tvs_asked'] - row['tvs_unknown']} of {row['tvs_asked']}"
                 if row["tvs_asked"]
-                else "unknown"
+                else "unknown",
+                "tvs",
             ),
             lambda row: row["tvs_unknown"] if row["tvs_asked"] else None,
         ),

@@ -38,7 +38,7 @@ def ctld(config: Path | None, style: str, *, debug: bool) -> None:
         settings = load_settings(path)
     except SettingsError as error:
         for line in str(error).splitlines():
-            say(line)
+            say(line, "ctld")
         sys.exit(_UNUSABLE)
     code = _run(path, settings)
     # A round that hangs in a time-out of the network would keep the interpreter from ending.
@@ -70,7 +70,7 @@ def _run(path: Path, settings: object) -> int:
     try:
         where = daemon.start()
     except (StoreError, WebError, ServerError, OSError) as error:
-        say(str(error))
+        say(str(error), "ctld")
         return _FAILED
     log.info("started", version=__version__, http=where.http, socket=str(where.socket), clusters=len(settings.clusters))
     while not stop.wait(_LOOK_SECONDS):
