@@ -33,11 +33,14 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
     ),
     ClusterCode.CREDENTIALS_REFUSED: Explanation(
         "AXL, RIS, Control Center, the certificate API or the platform CLI refuses the user or the password of the "
-        "settings. "
+        "settings; `writer` is the account for changes. "
         "One account is one finding, however many nodes refuse it.",
-        "Nothing is tried again before the password's file changes, because CUCM locks accounts; until then nothing "
-        "new is known.",
-        "Check the user, its roles and the password file, then `systemctl reload ctld`.",
+        "Nothing is tried again before the user or the password changes, because CUCM locks accounts; ctld remembers "
+        "it over restarts. Until then nothing new is known, and nothing is changed.",
+        "Check the user, its roles and the password. A new password in its file counts at once, a credential of "
+        "systemd after `systemctl restart ctld`, another user after `systemctl reload ctld`. Where the same password "
+        "is right now, because the account was unlocked or corrected in CUCM: `ctlctl cluster refresh CLUSTER "
+        "--retry-credentials` tries it once.",
     ),
     ClusterCode.CLUSTER_BUSY: Explanation(
         "The cluster answered that it is at its limits of AXL or RIS requests.",

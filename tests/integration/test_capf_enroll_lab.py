@@ -135,7 +135,7 @@ def test_ctld_orders_and_renews_what_is_due(watched: Watched, tmp_path: Path) ->
         def later() -> float:
             return time.time() + 9 * 86_400
 
-        opener = Opener("lab", cluster, watched.daemon.telemetry, time.sleep)
+        opener = Opener("lab", cluster, watched.daemon.telemetry, watched.daemon._refusals, time.sleep)
         ctld = EnrolmentRound("lab", cluster, store, later, ProfileOrders("lab", cluster, opener, store, later))
         before = len(store.audit_log())
         assert ctld.due(datetime.fromtimestamp(later(), UTC)) == ("kept",)
@@ -155,7 +155,7 @@ def test_what_is_ordered_already_is_not_ordered_again(watched: Watched, tmp_path
     enrolment = EnrolmentSettings(name="kept", directory=tmp_path, user=USER, instance="ordered-1", order=True)
     missing = enrolment.model_copy(update={"instance": "missing-1"})
     cluster = load_settings(watched.settings).clusters["lab"]
-    opener = Opener("lab", cluster, watched.daemon.telemetry, time.sleep)
+    opener = Opener("lab", cluster, watched.daemon.telemetry, watched.daemon._refusals, time.sleep)
     orders = ProfileOrders("lab", cluster, opener, watched.daemon._store, time.time)
     with created(watched, "ordered-1", tmp_path):
         before = len(watched.daemon._store.audit_log())

@@ -6,6 +6,7 @@ from typing import Final
 from ctlctl.assess.answers import silent_nodes
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
+from ctlctl.assess.refused import NOT_TRIED, evidence_of, refusal_of, what_to_do
 from ctlctl.assess.words import ago, listed, span
 from ctlctl.inventory.nodenames import folded
 from ctlctl.inventory.nodevalues import NodeState
@@ -131,16 +132,18 @@ class _Rules:
             shown[state.node] = {"fault": fault.kind, "since": state.since, "last_success": state.at}
         return {"nodes": shown}
 
-    def _words(self, group: Sequence[tuple[NodeState, Fault]]) -> tuple[str, str]:
-        """Return the nodes, and for how long with the last answer."""
+    def _words(self, group: Sequence[tuple[NodeState, Fault]], since: int | None = None) -> tuple[str, str]:
+        """Return the nodes, and for how long with the last answer: since then, or since the first of them fails."""
         nodes = listed(state.node for state, _ in group)
-        since = min(state.since for state, _ in group)
+        since = min(state.since for state, _ in group) if since is None else since
         answers = [state.at for state, _ in group if state.at is not None]
         last = f"last answer {ago(self._now, max(answers))}" if answers else "it never answered"
         return nodes, f"for {span(self._now - since)} ({last})"
 
     def _refused(self, account: str, group: Sequence[tuple[NodeState, Fault]]) -> None:
-        nodes, since = self._words(list({state.node: (state, fault) for state, fault in group}.values()))
+        refusal = refusal_of(account, self._snapshot)
+        told = list({state.node: (state, fault) for state, fault in group}.values())
+        nodes, since = self._words(told, None if refusal is None else refusal.at)
         sources = list(dict.fromkeys(state.source for state, _ in group))
         what = " and ".join(NAMES.get(source, source.value) for source in sources)
         what = what.replace(" and The", " and the")
@@ -149,14 +152,15 @@ class _Rules:
             ClusterCode.CREDENTIALS_REFUSED,
             FindingSeverity.CRITICAL,
             f"{what} of {nodes} {verb} the user or the password, {since}.",
-            f"{WITHOUT.get(sources[0], '')} Nothing is tried again before the password's file changes: CUCM locks "
-            "accounts.",
-            "Check the OS Administration account and its password file; then: systemctl reload ctld"
-            if account == "platform"
-            else "Check the user, its roles and the password file; then: systemctl reload ctld",
+            f"{WITHOUT.get(sources[0], '')} {NOT_TRIED}",
+            *(
+                what_to_do(self._findings.cluster, "the OS Administration account and its password")
+                if account == "platform"
+                else what_to_do(self._findings.cluster)
+            ),
             f"ctlctl cluster doctor {self._findings.cluster}",
             subject=account,
-            evidence=self._evidence(group),
+            evidence=self._evidence(group) | evidence_of(refusal),
             count=len({state.node for state, _ in group}),
         )
 

@@ -5,6 +5,7 @@ from typing import Final
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
 from ctlctl.assess.nodesources import is_of_nodes, report_node_sources, told_by_node
+from ctlctl.assess.refused import NOT_TRIED, evidence_of, refusal_of, report_writer, what_to_do
 from ctlctl.assess.words import ago, count, span
 from ctlctl.inventory.values import Snapshot, SourceState
 from ctlctl.inventory.words import Fault, Source
@@ -36,6 +37,8 @@ _WITHOUT: Final = {
 #: Sources that every cluster has; a look at the phones themselves may be switched off.
 _ALWAYS: Final = frozenset({Source.AXL, Source.RIS, Source.TRUST_LISTS, Source.TLS_PORTS})
 _SOAP: Final = frozenset({Source.AXL, Source.RIS})
+#: Accounts, by the sources that share them.
+_ACCOUNTS: Final = {Source.RIS: "axl", Source.CERTIFICATE_API: "platform", Source.PLATFORM_CLI: "platform"}
 #: Sources with one account.
 _PLATFORM: Final = frozenset({Source.CERTIFICATE_API, Source.PLATFORM_CLI})
 #: Sources whose name is a plural.
@@ -55,7 +58,7 @@ def report_sources(snapshot: Snapshot, policy: Policy, now: int, findings: Findi
         state = snapshot.sources.get(source)
         if told_by_node(source, snapshot):
             if state is not None and state.fault is not None and not is_of_nodes(state.fault, source, snapshot):
-                _failing(state, state.fault, policy, now, findings)
+                _failing(state, state.fault, snapshot, policy, now, findings)
             continue
         if state is None:
             if source in _ALWAYS:
@@ -64,10 +67,11 @@ def report_sources(snapshot: Snapshot, policy: Policy, now: int, findings: Findi
         if _is_unsupported(state):
             continue
         if state.fault is not None and not _is_told_elsewhere(source, snapshot):
-            _failing(state, state.fault, policy, now, findings)
+            _failing(state, state.fault, snapshot, policy, now, findings)
         if _is_stale(state, policy, now):
             _stale(source, state, now, findings)
     report_node_sources(snapshot, policy, now, findings)
+    report_writer(snapshot, now, findings)
     facts = snapshot.facts
     if facts is not None and facts.throttled:
         findings.add(
@@ -107,22 +111,26 @@ def _is_stale(state: SourceState, policy: Policy, now: int) -> bool:
     return state.last_success is None or abs(now - state.last_success) > policy.stale_after
 
 
-def _failing(state: SourceState, fault: Fault, policy: Policy, now: int, findings: Findings) -> None:
+def _failing(  # noqa: PLR0913 - what happened to whom, and what is known besides
+    state: SourceState, fault: Fault, snapshot: Snapshot, policy: Policy, now: int, findings: Findings
+) -> None:
     source = state.source
     since = now if state.failing_since is None else state.failing_since
     last = "it never answered" if state.last_success is None else f"last answer {ago(now, state.last_success)}"
     evidence: dict[str, Json] = {"fault": fault.kind, "since": since, "last_success": state.last_success}
     doctor = f"ctlctl cluster doctor {findings.cluster}"
     if fault.kind == "credentials":
+        refusal = refusal_of(_ACCOUNTS.get(source, source.value), snapshot)
+        since = since if refusal is None else refusal.at
         findings.add(
             ClusterCode.CREDENTIALS_REFUSED,
             FindingSeverity.CRITICAL,
             f"{_NAMES[source]} refuses the user or the password, for {span(now - since)} ({last}).",
-            f"{_WITHOUT[source]} Nothing is tried again before the password's file changes: CUCM locks accounts.",
-            "Check the user, its roles and the password file; then: systemctl reload ctld",
+            f"{_WITHOUT[source]} {NOT_TRIED}",
+            *what_to_do(findings.cluster),
             doctor,
             subject=source.value,
-            evidence=evidence,
+            evidence=evidence | evidence_of(refusal),
         )
         return
     if fault.kind == "tls" and source in _SOAP:

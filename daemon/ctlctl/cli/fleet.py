@@ -273,12 +273,24 @@ def cluster_status(context: click.Context, settings: SettingsFile, name: str, ou
 @click.option(
     "--source", metavar="SOURCE", default="", help="Such as axl, platform-cli or enrolments; else all that are asked."
 )
+@click.option(
+    "--retry-credentials",
+    is_flag=True,
+    help="Try accounts once more that were refused and are right again with the same password.",
+)
 @_TEXT_OUTPUT
 @pass_settings_file
 @click.pass_context
-def cluster_refresh(context: click.Context, settings: SettingsFile, name: str, source: str, output: str) -> None:
-    """Have ctld ask a cluster now, and wait until it has."""
+def cluster_refresh(
+    context: click.Context, settings: SettingsFile, *, name: str, source: str, retry_credentials: bool, output: str
+) -> None:
+    """Have ctld ask a cluster now, and wait until it has.
+
+    CUCM locks accounts that keep trying, so ctld tries a refused one again when its user or password changes. Where
+    it was unlocked, or corrected in CUCM, --retry-credentials has it tried once; that takes somebody whom [api]
+    writers names, and stands in the audit log.
+    """
     from ctlctl.fleet.run import run_refresh  # noqa: PLC0415 - see above
 
-    words = _words({"cluster": name, "source": source})
+    words = _words({"cluster": name, "source": source, "retry_credentials": "yes" if retry_credentials else ""})
     context.exit(guarded(lambda: run_refresh(settings.to_read(), words, output)))

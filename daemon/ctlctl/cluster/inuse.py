@@ -11,6 +11,7 @@ from typing import Final
 
 from ctlctl.assess.expected import Comparison, compare
 from ctlctl.assess.known import SERVICE_TFTP, Known
+from ctlctl.cluster.refused import refused_accounts
 from ctlctl.cluster.soapview import open_axl
 from ctlctl.connectors.errors import ConnectorError
 from ctlctl.inventory.collect_axl import AxlReading, read_cluster
@@ -22,7 +23,7 @@ from ctlctl.verify.helpers import HelperError
 from ctlctl.verify.result import Result
 from ctlctl.verify.settings import UsageError
 from ctlctl.verify.sources import Content
-from ctlctl_config import ClusterSettings, SecretError, SettingsError, load_settings
+from ctlctl_config import ClusterSettings, SecretError, Settings, SettingsError, load_settings
 from ctlctl_trust.codes import Code
 from ctlctl_trust.findings import Finding, FindingLog
 
@@ -36,16 +37,19 @@ class SettingsClusters:
         self._path = path
         self._known: dict[str, CertificatesInUse] = {}
 
-    def _settings(self, name: str) -> ClusterSettings:
+    def _all(self, name: str) -> Settings:
+        """Return settings that have a cluster."""
         try:
             settings = load_settings(self._path)
         except SettingsError as error:
             raise UsageError(str(error)) from None
-        found = settings.clusters.get(name)
-        if found is None:
+        if name not in settings.clusters:
             known = ", ".join(settings.clusters) or "none"
             raise UsageError(f"{self._path} has no cluster {name!r}; it has: {known}")
-        return found
+        return settings
+
+    def _settings(self, name: str) -> ClusterSettings:
+        return self._all(name).clusters[name]
 
     def lists(self, name: str) -> Iterator[tuple[str, Content]]:
         """Give node and content of every list of every TFTP node.
@@ -81,9 +85,9 @@ class SettingsClusters:
 
     def _in_use(self, name: str) -> "CertificatesInUse":
         if name not in self._known:
-            cluster = self._settings(name)
+            settings = self._all(name)
             try:
-                with open_axl(name, cluster) as axl:
+                with refused_accounts(settings, name).opening(open_axl)(name, settings.clusters[name]) as axl:
                     reading = read_cluster(axl)
             except (ConnectorError, SecretError) as error:
                 raise HelperError(f"the certificates in use in {name} are not known: {error}") from None

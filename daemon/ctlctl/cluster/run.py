@@ -79,9 +79,14 @@ def run_doctor(path: Path, name: str, output: str, now: datetime) -> int:
     from ctlctl.cluster.doctor import examine  # noqa: PLC0415 - settings are judged before zeep is loaded
     from ctlctl.cluster.doctor_cli import ask_platform  # noqa: PLC0415
     from ctlctl.cluster.doctor_services import ask_services  # noqa: PLC0415
+    from ctlctl.cluster.refused import refused_accounts  # noqa: PLC0415
+    from ctlctl.cluster.rows import Interface  # noqa: PLC0415
     from ctlctl.cluster.soapview import open_view  # noqa: PLC0415
 
-    report = examine(name, cluster, open_view, now, (ask_services, ask_platform))
+    refused = refused_accounts(settings, name)
+    services = refused.asking("control-center", [Interface.CONTROL_CENTER], ask_services)
+    platform = refused.asking("platform", [Interface.CERTIFICATE_API, Interface.CLI], ask_platform)
+    report = examine(name, cluster, refused.opening(open_view), now, (services, platform))
     if output == "json":
         print(dumps(report.to_json(), indent=1))
     else:

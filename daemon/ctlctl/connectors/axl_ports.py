@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from ctlctl.connectors.errors import ConnectorError
+from ctlctl.connectors.logins import LoginGuard
 from ctlctl.connectors.ports import TlsTrust
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class AxlSettings:
         max_wait_seconds: For all waits of one call on a busy cluster; 0 never waits.
         parameter_names: Internal names of parameters by their label, as somebody has verified them on this very
             cluster; they add to what is known (see `axl_parameters`).
+        guard: Whatever is sent goes through it; None for a password that nobody minds.
 
     Raises:
         ValueError: A number makes no sense, or the user name cannot be sent.
@@ -104,6 +106,7 @@ class AxlSettings:
     max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES
     max_wait_seconds: float = DEFAULT_MAX_WAIT_SECONDS
     parameter_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    guard: LoginGuard | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.version not in {"auto", *SCHEMA_VERSIONS}:

@@ -96,6 +96,7 @@ class AxlSession:
             tls=settings.tls,
             timeout_seconds=settings.timeout_seconds,
             max_answer_bytes=settings.max_answer_bytes,
+            guard=settings.guard,
         )
 
     def close(self) -> None:

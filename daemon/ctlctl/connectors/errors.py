@@ -50,7 +50,8 @@ _ADVICE: Final[dict[ConnectorFault, str]] = {
         "a new key, set it in the settings (ssh_host_key); if not, somebody else may be answering"
     ),
     ConnectorFault.CREDENTIALS: (
-        "Check user name and password file; nothing is tried again until they change, because CUCM locks accounts"
+        "Check user name and password; nothing is tried again until they change, because CUCM locks accounts. If the "
+        "same are right now: ctlctl cluster refresh CLUSTER --retry-credentials"
     ),
     ConnectorFault.RIGHTS: "Check the roles of the user (ctlctl cluster doctor lists the ones that are needed)",
     ConnectorFault.NO_SERVICE: "Check that the service is activated on that node (Serviceability, Service Activation)",

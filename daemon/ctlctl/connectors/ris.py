@@ -76,6 +76,7 @@ class RisClient:
             tls=settings.tls,
             timeout_seconds=settings.timeout_seconds,
             max_answer_bytes=settings.max_answer_bytes,
+            guard=settings.guard,
         )
         self._client = SoapClient(server, describe("ris.xsd", action="{operation}"), RisError)
 

@@ -9,6 +9,7 @@ from ctlctl.connectors.axl_enums import UnknownText
 from ctlctl.connectors.errors import ConnectorError
 
 if TYPE_CHECKING:
+    from ctlctl.connectors.logins import LoginGuard
     from ctlctl.connectors.ports import TlsTrust
     from ctlctl.connectors.secret import Secret
 
@@ -74,6 +75,7 @@ class RisSettings:
         calls_per_minute: Calls a minute at most.
         max_answer_bytes: Size of one answer, after decompression.
         max_wait_seconds: For all waits of one call while the node's rate is used up; 0 never waits.
+        guard: As AXL's.
 
     Raises:
         ValueError: A number makes no sense, or the user name cannot be sent.
@@ -89,6 +91,7 @@ class RisSettings:
     calls_per_minute: float = DEFAULT_CALLS_PER_MINUTE
     max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES
     max_wait_seconds: float = DEFAULT_MAX_WAIT_SECONDS
+    guard: "LoginGuard | None" = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.timeout_seconds > 0 or not self.max_wait_seconds >= 0:

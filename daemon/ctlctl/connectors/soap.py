@@ -18,6 +18,7 @@ import requests
 from zeep import Client, Settings, Transport
 
 from ctlctl.connectors.errors import ConnectorError, ConnectorFault, Place
+from ctlctl.connectors.logins import LoginGuard
 from ctlctl.connectors.ports import FetchTarget, TargetError, TlsTrust, printable
 from ctlctl.connectors.secret import Secret, redact
 from ctlctl.connectors.soap_http import ExchangeError, HttpAnswer, HttpSession
@@ -81,6 +82,7 @@ class SoapServer:
         tls: How the node proves itself.
         timeout_seconds: For one request and its whole answer, connecting included.
         max_answer_bytes: Size of one answer, after decompression.
+        guard: Whatever is sent goes through it; None for a password that nobody minds.
     """
 
     place: Place
@@ -92,6 +94,7 @@ class SoapServer:
     tls: TlsTrust
     timeout_seconds: float
     max_answer_bytes: int
+    guard: LoginGuard | None = field(default=None, repr=False, compare=False)
 
     def target(self) -> FetchTarget:
         """Return host and port as the TLS client wants them; raises TargetError where they cannot be."""
@@ -182,6 +185,10 @@ class SoapTransport(Transport):
         del address
         if self._rejected:
             self.fail(ConnectorFault.CREDENTIALS, "user name and password were refused before; nothing was sent")
+        guard = self._server.guard
+        return self._post(message, headers) if guard is None else guard(lambda: self._post(message, headers))
+
+    def _post(self, message: bytes, headers: dict[str, str]) -> HttpAnswer:
         operation = headers.get("SOAPAction", "").strip('"').rpartition(" ")[2]
         with_cookie = self._cookie is not None
         answer = self._exchange(operation, message, headers)

@@ -278,6 +278,12 @@ def _models(fleet: Fleet, words: Words, now: float) -> Answer:
     }
 
 
+def _refused(fleet: Fleet, words: Words, now: float) -> Answer:
+    del now
+    document = _cluster(fleet, words.get("cluster", ""))
+    return {"cluster": document["name"], "rows": document.get("refused", [])}
+
+
 _QUESTIONS: Final[Mapping[str, Callable[[Fleet, Words, float], Answer]]] = {
     "status": _status,
     "cluster-status": _cluster_status,
@@ -293,6 +299,7 @@ _QUESTIONS: Final[Mapping[str, Callable[[Fleet, Words, float], Answer]]] = {
     "capf-enrolments": _enrolments,
     "node-list": _nodes,
     "service-list": _services,
+    "refused-accounts": _refused,
 }
 
 #: What can be asked.

@@ -4,13 +4,14 @@ Both `ctlctl` and the daemon's socket answer from these, so a snapshot says the 
 seconds since 1970-01-01 UTC; null means: not known. Keys may be added, never renamed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ctlctl.assess.enrolments import state_of
 from ctlctl.assess.model import CertificateView, HeldList, Json, ListView, PhoneView
 from ctlctl.fleet.nodedocuments import node_documents, page_document, service_documents, stale_lsc_documents
 from ctlctl.inventory.enrolments import EnrolmentFact
+from ctlctl.inventory.refused import RefusedAccount
 from ctlctl.inventory.values import CapfProfileFact, Phone, Snapshot, SourceState
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def cluster_document(report: "ClusterReport") -> dict[str, Json]:
         "certificates": [_certificate(one) for one in report.assessment.certificates],
         "capf_profiles": [_profile(one) for one in report.profiles],
         "enrolments": [_enrolment(one, report.changed_at) for one in report.said.enrolments],
+        "refused": refused_documents(report.said.refused),
         "rollouts": [dict(one) for one in report.rollouts],
         "numbers": {
             "phones": sum(numbers.phones.values()),
@@ -84,6 +86,13 @@ def _source(state: SourceState) -> dict[str, Json]:
         "failing_since": state.failing_since,
         "fault": None if fault is None else {"kind": fault.kind, "detail": fault.detail, "advice": fault.advice},
     }
+
+
+def refused_documents(refused: Iterable[RefusedAccount]) -> list[Json]:
+    """Return accounts that are not tried again before they change."""
+    return [
+        {"account": one.account, "username": one.username, "interface": one.interface, "at": one.at} for one in refused
+    ]
 
 
 def finding_document(stored: "StoredFinding") -> dict[str, Json]:

@@ -194,6 +194,12 @@ def run_refresh(path: Path, words: Mapping[str, str], output: str) -> int:
     except AskError as error:
         return _failed(error)
     rounds = told.answer["rounds"]
+    retried = told.answer.get("retried", [])
+    if retried:
+        later = "; writer at the next change" if "writer" in retried else ""
+        say(f"one more try of what was refused: {', '.join(map(str, retried))}{later}")
+    elif words.get("retry_credentials"):
+        say("no account was refused and is still the same: nothing was tried that is not tried anyway")
     if output == "json":
         print(dumps(told.answer, indent=1, ensure_ascii=False))
     else:

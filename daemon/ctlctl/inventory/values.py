@@ -22,6 +22,7 @@ from ctlctl.inventory.nodevalues import (
     StoreCertificate,
     TvsAnswer,
 )
+from ctlctl.inventory.refused import RefusedAccount
 from ctlctl.inventory.words import Fault, ListKind, Source
 
 
@@ -342,6 +343,7 @@ class Snapshot:
         enrolments: certificates of users that ctld keeps fresh, as their directories were looked at last.
         past_versions: every version of every list that is kept, those of now too, in the order in which each node
             served them; empty files are left out.
+        refused: accounts that the cluster has refused and that have not changed since.
     """
 
     cluster: str
@@ -368,3 +370,4 @@ class Snapshot:
     security_profiles: tuple[ProfileFact, ...] = ()
     enrolments: tuple[EnrolmentFact, ...] = ()
     past_versions: tuple[PastVersion, ...] = ()
+    refused: tuple[RefusedAccount, ...] = ()

@@ -111,8 +111,6 @@ class Acting:
         try:
             return {"schema": f"ctlctl.{ask}/1", "at": int(self._now()), "cluster": name, **self._questions[ask](asked)}
         except ConnectorError as error:
-            if error.fault is ConnectorFault.CREDENTIALS:
-                opener.writer_was_refused()
             raise QuestionError("denied" if error.fault in _REFUSALS else "undecided", str(error)) from None
 
     def _note(self, who: Peer, event: str, cluster: str, detail: Mapping[str, Json]) -> None:

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from threading import BoundedSemaphore, Event, Lock
+from threading import Event, Lock
 from typing import Any, Final
 
 import structlog
@@ -17,19 +16,20 @@ from prometheus_client import CollectorRegistry
 from ctlctl import __version__
 from ctlctl.connectors.pacing import REAL_TIME, TimeFlow
 from ctlctl.fleet.answers import AnswerError, NoSuchError, answer
+from ctlctl.fleet.documents import refused_documents
 from ctlctl.fleet.files import SnapshotError, SnapshotFiles
-from ctlctl.inventory.words import Fault, Source
+from ctlctl.inventory.words import Source
 from ctlctl.metrics.collector import FleetCollector
 from ctlctl.metrics.rollouts import RolloutCollector
 from ctlctl.metrics.telemetry import Telemetry
 from ctlctl.service.acting import Acting
-from ctlctl.service.enrolkeeping import ENROLMENTS
 from ctlctl.service.history import audit_answer, list_history, phone_history
 from ctlctl.service.holding import held_store
 from ctlctl.service.hub import Hub
 from ctlctl.service.jobs import Jobs
 from ctlctl.service.planshelf import may_approve
-from ctlctl.service.policy import intervals_of
+from ctlctl.service.refreshing import Refreshing
+from ctlctl.service.refusals import Refusals
 from ctlctl.service.rolloutfacts import RolloutFacts
 from ctlctl.service.rollouts import TICK_SECONDS, Rollouts
 from ctlctl.service.sdnotify import Notifier, watchdog_seconds
@@ -48,12 +48,14 @@ _BEAT_SECONDS: Final = 10.0
 #: A beat older than this many of them means that the schedule hangs.
 _MISSED_BEATS: Final = 6
 _DAY: Final = 86_400
+#: Questions that the store alone answers.
+_OF_STORE: Final[Mapping[str, Callable[[Store, Mapping[str, str], float], dict[str, Any]]]] = {
+    "audit-log": audit_answer,
+    "trustlist-history": list_history,
+    "phone-history": phone_history,
+}
 #: Seconds that everything but questions has to end, all together; systemd waits for 10.
 _STOP_SECONDS: Final = 6.5
-#: How many may have clusters asked anew at the same time: each keeps a thread, and others want to stop a rollout.
-_REFRESHES: Final = 4
-#: Seconds that `ctlctl cluster refresh` waits for its rounds.
-_REFRESH_SECONDS: Final = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,6 @@ class Daemon:
         self.hub = Hub()
         self._closing = ExitStack()
         self._stop_by = 0.0
-        self._refreshes = BoundedSemaphore(_REFRESHES)
 
     def start(self) -> Addresses:
         """Open the store, listen, and begin to watch.
@@ -133,6 +134,9 @@ class Daemon:
         self._store = Store.open(settings.store.path)
         self._closing.callback(self._store.close)
         self._closing.enter_context(held_store(settings.store.path))
+        self._refusals = Refusals(self._store, self.telemetry, self._now)
+        # What the store did not take at the time may have room now.
+        self._closing.callback(self._refusals.save)
         self._files = SnapshotFiles(settings.api.snapshot)
         self._files.prepare(_group_number(settings.api.group))
         self._rollouts = Rollouts(
@@ -146,6 +150,7 @@ class Daemon:
             SnapshotWriter(self._files),
             self._now,
             self._stopping,
+            self._refusals,
             self._flow,
             facts.brief,
         )
@@ -153,6 +158,7 @@ class Daemon:
         self.registry.register(RolloutCollector(facts.documents, facts.results, self._now))
         self.telemetry.reloaded(ok=True, at=self._now())
         self._acting = Acting(self._store, self._now)
+        self._refreshing = Refreshing(self._store, self._now)
         self._server = ApiServer(settings.api.socket, settings.api.group, self._answer, self._may_bring)
         self._server.start()
         self._closing.callback(self._server.stop)
@@ -289,17 +295,16 @@ class Daemon:
     def _answer(self, ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
         try:
             if ask == "refresh":
-                return self._refresh_one_of_few(words)
-            if ask == "audit-log":
-                return audit_answer(self._store, words, self._now())
+                worker = self._worker(words.get("cluster", ""))
+                return self._refreshing.answer(worker, words, who, self._settings.api.writers)
+            if ask == "refused-accounts":
+                return self._refused_accounts(words)
             if self._acting.knows(ask):
                 return self._act(ask, words, who)
             if self._rollouts.knows(ask):
                 return self._rollouts.answer(ask, words, who, self._settings.api.writers, self._worker)
-            if ask == "trustlist-history":
-                return list_history(self._store, words, self._now())
-            if ask == "phone-history":
-                return phone_history(self._store, words, self._now())
+            if ask in _OF_STORE:
+                return _OF_STORE[ask](self._store, words, self._now())
             return self._with_rollouts(answer(self._files, ask, words, self._now()))
         except NoSuchError as error:
             raise QuestionError("none", str(error)) from None
@@ -315,6 +320,12 @@ class Daemon:
             if isinstance(document, dict):
                 document["rollouts"] = [dict(one) for one in self._facts.brief(str(document["name"]))]
         return told
+
+    def _refused_accounts(self, words: Mapping[str, str]) -> dict[str, Any]:
+        """Tell which accounts were refused, as they are now and not as they were when the cluster was judged last."""
+        worker = self._worker(words.get("cluster", ""))
+        rows = refused_documents(worker.opener.refused())
+        return {"schema": "ctlctl.refused-accounts/1", "at": int(self._now()), "cluster": worker.name, "rows": rows}
 
     def _may_bring(self, who: Peer) -> bool:
         return any(may_approve(who, worker.settings.rollout) for worker in self._workers.values())
@@ -332,44 +343,6 @@ class Daemon:
         if worker is None:
             raise NoSuchError(f"the settings have no cluster {name!r}; they have: {', '.join(self._workers) or 'none'}")
         return worker
-
-    def _refresh_one_of_few(self, words: Mapping[str, str]) -> dict[str, Any]:
-        if not self._refreshes.acquire(blocking=False):
-            raise QuestionError("undecided", f"{_REFRESHES} refreshes are under way: try again in a minute")
-        try:
-            return self._refresh(words)
-        finally:
-            self._refreshes.release()
-
-    def _refresh(self, words: Mapping[str, str]) -> dict[str, Any]:
-        worker = self._worker(words.get("cluster", ""))
-        name = worker.name
-        chosen = words.get("source", "")
-        try:
-            asked = intervals_of(worker.settings)
-            sources: list[Source] = [source for source in Source if source in asked]
-            if chosen:
-                sources = [] if chosen == ENROLMENTS else [Source(chosen)]
-        except ValueError:
-            raise AnswerError(f"{chosen!r} is no source; there are: {', '.join((*Source, ENROLMENTS))}") from None
-        if not set(sources) <= asked.keys():
-            raise AnswerError(f"the settings of {name} do not let {chosen} be asked; they let: {', '.join(asked)}")
-        if chosen == ENROLMENTS and not worker.enrolments.has_any:
-            raise AnswerError(f"the settings of {name} have no [[clusters.{name}.enrolments]]")
-        deadline = time.monotonic() + _REFRESH_SECONDS
-        todo: list[tuple[str, Callable[[], Fault | None]]] = [
-            (source.value, partial(worker.run, source)) for source in sources
-        ]
-        if chosen in {"", ENROLMENTS} and worker.enrolments.has_any:
-            todo.append((ENROLMENTS, worker.run_enrolments))
-        rounds = []
-        for source_name, run in todo:
-            if time.monotonic() > deadline:
-                break
-            fault = run()
-            said = None if fault is None else {"kind": fault.kind, "detail": fault.detail, "advice": fault.advice}
-            rounds.append({"source": source_name, "fault": said})
-        return {"schema": "ctlctl.refresh/1", "at": int(self._now()), "cluster": name, "rounds": rounds}
 
 
 def _group_number(name: str) -> int | None:

@@ -7,7 +7,7 @@ from ctlctl.act.profiles import ProfileActions, ProfileRefusedError, ProfileWish
 from ctlctl.assess.model import Json
 from ctlctl.connectors.axl_enums import AuthenticationMode, CertificateOperation
 from ctlctl.connectors.axl_values import CapfUserKind
-from ctlctl.connectors.errors import ConnectorError, ConnectorFault, Place
+from ctlctl.connectors.errors import ConnectorFault, Place
 from ctlctl.service.openers import Opener
 from ctlctl.store.store import Store
 from ctlctl_config.enrolment import EnrolmentSettings
@@ -53,10 +53,6 @@ class ProfileOrders:
             except ProfileRefusedError as error:
                 if error.fault is not ConnectorFault.REFUSED:
                     raise
-            except ConnectorError as error:
-                if error.fault is ConnectorFault.CREDENTIALS:
-                    self._opener.writer_was_refused()
-                raise
 
     def _journal(self, event: str, detail: Mapping[str, Json]) -> None:
         self._store.audit(int(self._now()), _WHO, event, self._cluster, detail)

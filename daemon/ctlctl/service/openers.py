@@ -12,14 +12,16 @@ from ctlctl.cluster.nodeaccess import open_certificate_api, open_control_center
 from ctlctl.cluster.soapsettings import axl_settings, ris_settings
 from ctlctl.connectors.axl import AxlClient
 from ctlctl.connectors.axl_ports import AxlObserver
-from ctlctl.connectors.errors import ConnectorFault, Place
+from ctlctl.connectors.errors import ConnectorError, ConnectorFault, Place
 from ctlctl.connectors.pacing import REAL_TIME, TimeFlow
 from ctlctl.connectors.ports import TlsTrust
 from ctlctl.connectors.ris import RisClient
 from ctlctl.connectors.secret import Secret
+from ctlctl.inventory.refused import RefusedAccount
 from ctlctl.inventory.words import Source
 from ctlctl.service.accounts import Account, AccountError
-from ctlctl_config.model import ClusterSettings, NodeSettings
+from ctlctl.service.refusals import Refusals
+from ctlctl_config.model import AccountTable, ClusterSettings, NodeSettings
 
 if TYPE_CHECKING:
     from ctlctl.connectors.certificate_api_ports import CertificateReader, CertificateSnapshot
@@ -28,19 +30,21 @@ if TYPE_CHECKING:
 
 #: Seconds that one reading may wait for a busy cluster, all waits together.
 _PATIENCE_SECONDS: Final = 300.0
-#: Sources whose accounts are minded by each use of them.
-_BY_NODE: Final = frozenset({Source.CONTROL_CENTER, Source.CERTIFICATE_API, Source.PLATFORM_CLI})
+#: What the account for changes is called, here and in the settings.
+WRITER: Final = "writer"
 
 
 class Opener:
     """Opens the interfaces of one cluster."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a cluster, and what all share
         self,
         name: str,
         cluster: ClusterSettings,
         observer: AxlObserver,
+        refusals: Refusals,
         sleep: Callable[[float], object],
+        *,
         flow: TimeFlow = REAL_TIME,
     ) -> None:
         """Open nothing yet.
@@ -49,6 +53,7 @@ class Opener:
             name: the cluster's name.
             cluster: its settings.
             observer: hears of every request.
+            refusals: what is known of accounts.
             sleep: waits that many seconds, or until the daemon ends.
             flow: how time passes; another than the machine's only in a simulation.
         """
@@ -58,29 +63,56 @@ class Opener:
         self._name = name
         self._cluster = cluster
         axl, platform, writer = cluster.axl, cluster.platform, cluster.writer
-        self._writer = None if writer is None else Account(writer.username, writer, Place(name, axl.host, "AXL"))
-        soap = Account(axl.username, axl, Place(name, axl.host, "AXL"))
+
+        def account(which: str, username: str, table: AccountTable, interface: str) -> Account:
+            return Account(which, username, table, Place(name, axl.host, interface), refusals.of(name, which))
+
+        self._writer = None if writer is None else account(WRITER, writer.username, writer, "AXL")
+        soap = account("axl", axl.username, axl, "AXL")
         # Rights differ, so that Control Center may refuse whom AXL takes. The platform account is one: CUCM locks it
         # after three wrong passwords, whoever tried them.
         self._accounts = {
             Source.AXL: soap,
             Source.RIS: soap,
-            Source.CONTROL_CENTER: Account(axl.username, axl, Place(name, axl.host, "Control Center")),
+            Source.CONTROL_CENTER: account("control-center", axl.username, axl, "Control Center"),
         }
         if platform is not None:
-            account = Account(platform.username, platform, Place(name, axl.host, "platform account"))
-            self._accounts |= {Source.CERTIFICATE_API: account, Source.PLATFORM_CLI: account}
+            shared = account("platform", platform.username, platform, "platform account")
+            self._accounts |= {Source.CERTIFICATE_API: shared, Source.PLATFORM_CLI: shared}
 
-    def was_refused(self, source: Source) -> None:
-        """Remember that a source refused its account: CUCM locks accounts that keep trying.
+    def refused(self, asked: Iterable[str] | None = None) -> tuple[RefusedAccount, ...]:
+        """Return the accounts that were refused and have not changed since.
 
-        Those that ask every node mind it themselves, while they ask.
+        Args:
+            asked: sources whose accounts to look at, and `WRITER`; None for all accounts.
+
+        Raises:
+            StoreError: nobody can tell, because the store cannot be read.
         """
-        if source in _BY_NODE:
-            return
-        account = self._accounts.get(source)
-        if account is not None:
-            account.was_refused()
+        found = []
+        for account in self._chosen(asked):
+            try:
+                refusal = account.refusal()
+            except AccountError:
+                # Without a password nothing is tried either; whoever needs it says so.
+                continue
+            if refusal is not None:
+                found.append(refusal)
+        return tuple(found)
+
+    def try_once_more(self, names: Iterable[str]) -> None:
+        """Let refused accounts be tried once, although they have not changed; names as `refused` gives them."""
+        wanted = frozenset(names)
+        for account in self._chosen(None):
+            if account.name in wanted:
+                account.try_once_more()
+
+    def _chosen(self, asked: Iterable[str] | None) -> list[Account]:
+        known: dict[str, Account] = {source.value: one for source, one in self._accounts.items()}
+        if self._writer is not None:
+            known[WRITER] = self._writer
+        chosen = known.values() if asked is None else [known[one] for one in asked if one in known]
+        return list(dict.fromkeys(chosen))
 
     def axl(self) -> AxlClient:
         """Open AXL.
@@ -90,6 +122,7 @@ class Opener:
         """
         password, trust = self._soap()
         settings = axl_settings(self._name, self._cluster, password, trust, _PATIENCE_SECONDS)
+        settings = replace(settings, guard=self._accounts[Source.AXL].guard(password))
         return AxlClient(settings, clock=self._clock, sleep=self._wait, observer=self._observer)
 
     def ris(self) -> RisClient:
@@ -100,6 +133,7 @@ class Opener:
         """
         password, trust = self._soap()
         settings = ris_settings(self._name, self._cluster, password, trust, _PATIENCE_SECONDS)
+        settings = replace(settings, guard=self._accounts[Source.RIS].guard(password))
         return RisClient(settings, clock=self._clock, sleep=self._wait)
 
     def control_center(self) -> "Callable[[NodeSettings], ServiceReader]":
@@ -110,10 +144,15 @@ class Opener:
         """
         account, axl = self._accounts[Source.CONTROL_CENTER], self._accounts[Source.AXL]
         account.check()
+        asked = False
 
         def services(node: NodeSettings, names: Iterable[str]) -> "tuple[ServiceStatus, ...]":
+            nonlocal asked
+            if not asked:
+                asked = True
+                self._ask_axl_first()
             # Whom AXL refuses is not tried here: it is the same user, and would be one more wrong password.
-            axl.check()
+            axl.check(strict=True)
 
             def ask(password: Secret) -> "tuple[ServiceStatus, ...]":
                 with open_control_center(self._name, self._cluster, node, password, sleep=self._wait) as client:
@@ -122,6 +161,24 @@ class Opener:
             return account.use(ask)
 
         return lambda node: _Services(partial(services, node))
+
+    def _ask_axl_first(self) -> None:
+        """Have AXL take or refuse its user, where it has not done so yet: of the two, it is to say so.
+
+        Raises:
+            ConnectorError: AXL refuses the user, or the password cannot be had.
+        """
+        if self._accounts[Source.AXL].is_taken():
+            return
+        try:
+            with self.axl() as client:
+                client.version()
+        except AccountError:
+            raise
+        except ConnectorError as error:
+            # An AXL that is away says nothing about the password.
+            if error.fault is ConnectorFault.CREDENTIALS:
+                raise
 
     def certificate_api(self) -> "Callable[[NodeSettings], CertificateReader]":
         """Return what opens the certificate API of a node.
@@ -184,14 +241,10 @@ class Opener:
         require_identity(self._name, self._cluster)
         trust = tls_trust(self._cluster, self._cluster.axl, place) or TlsTrust()
         settings = axl_settings(self._name, self._cluster, password, trust, patience_seconds, writer.username)
+        settings = replace(settings, guard=self._writer.guard(password))
         if per_second is not None:
             settings = replace(settings, writes_per_second=per_second)
         return AxlClient(settings, clock=self._clock, sleep=self._wait, observer=self._observer)
-
-    def writer_was_refused(self) -> None:
-        """Remember that the cluster refused the account for changes."""
-        if self._writer is not None:
-            self._writer.was_refused()
 
     def _platform(self, source: Source) -> Account:
         account = self._accounts.get(source)

@@ -138,8 +138,7 @@ class RolloutWorld:
             found = {phone.name: reading_of(phone, at) for phone in self._reader.phones_now(names)}
         except ConnectorError as error:
             if error.fault is ConnectorFault.CREDENTIALS:
-                # Not with this password again: CUCM locks accounts that keep trying.
-                self._opener.was_refused(Source.AXL)
+                # A client keeps its password; the next one reads it anew.
                 self._reader.close()
                 self._reader = None
             raise
@@ -155,7 +154,6 @@ class RolloutWorld:
             found = read_registrations(self._ris, names).registrations
         except ConnectorError as error:
             if error.fault is ConnectorFault.CREDENTIALS:
-                self._opener.was_refused(Source.RIS)
                 self._ris.close()
                 self._ris = None
             raise
@@ -199,7 +197,6 @@ class RolloutWorld:
                 return not_done(action, error), error.fault
         answer, fault = carry_out(self._writer, action, self._now)
         if fault is ConnectorFault.CREDENTIALS:
-            self._opener.writer_was_refused()
             self._writer.close()
             self._writer = None
         return answer, fault

@@ -11,7 +11,7 @@ import structlog
 
 from ctlctl.assess.assessment import assess
 from ctlctl.assess.model import Json, PhoneView
-from ctlctl.connectors.errors import ConnectorError, ConnectorFault
+from ctlctl.connectors.errors import ConnectorError
 from ctlctl.connectors.pacing import REAL_TIME, TimeFlow
 from ctlctl.connectors.ports import printable
 from ctlctl.inventory.collect_axl import read_cluster, read_phones
@@ -26,6 +26,7 @@ from ctlctl.service.hub import ClusterReport, Hub, make_report
 from ctlctl.service.noderounds import NodeRounds
 from ctlctl.service.openers import Opener
 from ctlctl.service.policy import intervals_of, policy_of
+from ctlctl.service.refusals import Refusals
 from ctlctl.store.store import Store, StoreError
 from ctlctl_config.model import ClusterSettings
 
@@ -102,6 +103,7 @@ class Tools:
         publisher: writes the snapshot.
         now: the clock, seconds since 1970.
         stopping: set when the daemon ends.
+        refusals: what is known of accounts; all workers that a cluster ever had share it.
         flow: how time passes; another than the machine's only in a simulation.
         rollouts: tells in short of the rollouts of a cluster that have not ended.
         assessing: held while a cluster is judged: each snapshot of 40,000 phones takes 40 MB.
@@ -113,6 +115,7 @@ class Tools:
     publisher: Publisher
     now: Now
     stopping: Event
+    refusals: Refusals
     flow: TimeFlow = REAL_TIME
     rollouts: Callable[[str], Rollouts] = lambda _: ()
     assessing: Lock = field(default_factory=Lock)
@@ -126,7 +129,7 @@ class ClusterWorker:
         self.settings = settings
         self._tools = tools
         self._throttled = Throttles(tools.meter)
-        self.opener = Opener(name, settings, self._throttled, tools.stopping.wait, tools.flow)
+        self.opener = Opener(name, settings, self._throttled, tools.refusals, tools.stopping.wait, flow=tools.flow)
         self._policy = policy_of(settings)
         self._turns = {source: Lock() for source in Source}
         self._begun = time.monotonic()
@@ -190,8 +193,6 @@ class ClusterWorker:
         except StoppedError:
             return Fault("stopped", "the daemon stops")
         except ConnectorError as error:
-            if error.fault is ConnectorFault.CREDENTIALS:
-                self.opener.was_refused(source)
             return self._failed(source, Fault(error.fault.value, _words(error), error.advice))
         except StoreError as error:
             return self._store_trouble(error)
@@ -290,7 +291,7 @@ class ClusterWorker:
                 snapshot = self._tools.store.snapshot(self.name)
                 if self._is_too_early(snapshot):
                     return
-                snapshot = replace(snapshot, enrolments=self.enrolments.facts())
+                snapshot = replace(snapshot, enrolments=self.enrolments.facts(), refused=self.opener.refused())
                 rollouts = tuple(self._tools.rollouts(self.name))
                 at = self._at()
                 assessment = assess(snapshot, self._policy, at)

@@ -107,7 +107,8 @@ class Database:
 
     def _made_engine(self, lock_timeout: float) -> Engine:
         try:
-            engine = create_engine(self._url, pool_size=_POOL, max_overflow=-1)
+            # Errors with what was to be written in them would end up in logs.
+            engine = create_engine(self._url, pool_size=_POOL, max_overflow=-1, hide_parameters=True)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             advice = "Install the driver, or use a file"
             raise self.error(StoreFault.UNUSABLE, f"No driver for this database: {error}", advice=advice) from error

@@ -303,6 +303,20 @@ PHONE_PAGE: Final = Table(
     _maybe("load"),
 )
 
+#: Accounts that a cluster has refused, by what the settings call them. `digest` tells whether user and password have
+#: changed since, and what they are to nobody; how it was made stands in `method`.
+REFUSAL: Final = Table(
+    "refusal",
+    METADATA,
+    _cluster(key=True),
+    _word("account", key=True),
+    _word("interface"),
+    _instant("refused_at"),
+    _word("method"),
+    Column("salt", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+)
+
 #: What was done to clusters and by whom. Not bound to a cluster's row: forgetting a cluster forgets nothing of it.
 AUDIT: Final = Table(
     "audit",

@@ -10,7 +10,7 @@ from ctlctl.act.audit import AuditEntry
 from ctlctl.assess.model import Finding, Json
 from ctlctl.inventory.values import NodeFact, Snapshot
 from ctlctl.inventory.words import Source
-from ctlctl.store import audit, backup, findings, lists, migrating, purging
+from ctlctl.store import audit, backup, findings, lists, migrating, purging, refusals
 from ctlctl.store.asking import read_names, read_to_look_at
 from ctlctl.store.certificates import read_contents
 from ctlctl.store.database import LOCK_TIMEOUT, Database
@@ -22,7 +22,7 @@ from ctlctl.store.rolloutstore import RolloutStore
 from ctlctl.store.rounds import cluster_id_of, made_cluster, read_sources
 from ctlctl.store.schema import CLUSTER, PHONE_LOOK, PHONE_PAGE
 from ctlctl.store.snapshots import TrustView, read_snapshot, read_trust_view
-from ctlctl.store.values import FindingChanges, KeptListVersion, PhoneEvent, Purged, StoredFinding
+from ctlctl.store.values import FindingChanges, KeptListVersion, PhoneEvent, Purged, StoredFinding, StoredRefusal
 
 __all__ = ["Store", "StoreError"]
 
@@ -206,6 +206,24 @@ class Store(Recorder):
         """Entries of the audit log from a number on, oldest first; all of them, or so many."""
         with self._database.read() as connection:
             return tuple(audit.read_all(connection, first, most))
+
+    # Accounts that were refused.
+
+    def keep_refusal(self, cluster: str, refusal: StoredRefusal) -> None:
+        """Remember that a cluster has refused an account; it is on disk when this returns."""
+        with self._database.write() as connection:
+            refusals.keep_refusal(connection, cluster, refusal)
+
+    def forget_refusal(self, cluster: str, account: str) -> None:
+        """Forget that a cluster has refused an account."""
+        with self._database.write() as connection:
+            refusals.forget_refusal(connection, cluster, account)
+
+    def refusal(self, cluster: str, account: str) -> StoredRefusal | None:
+        """Return the last refusal of an account; None for one that is not known as refused."""
+        with self._database.read() as connection:
+            cluster_id = cluster_id_of(connection, cluster)
+            return None if cluster_id is None else refusals.read_refusal(connection, cluster_id, account)
 
     # Findings.
 

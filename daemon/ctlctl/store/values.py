@@ -1,6 +1,6 @@
 """What the store gives besides snapshots. Nothing here needs a database library."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ctlctl.assess.model import Finding
 from ctlctl.inventory.values import ListVersion
@@ -84,3 +84,24 @@ class Purged:
     certificates: int = 0
     phones: int = 0
     contents: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRefusal:
+    """An account that a cluster has refused, and how to tell whether it is still the same user and password.
+
+    Attributes:
+        account: what the settings call it: "axl", "platform", "writer"; "control-center" for AXL's user there.
+        interface: who refused it, such as "AXL".
+        at: when.
+        method: how the digest was made.
+        salt: random bytes that went into it.
+        digest: of user name and password.
+    """
+
+    account: str
+    interface: str
+    at: int
+    method: str
+    salt: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
