@@ -29,7 +29,7 @@ ROOT = HERE.parents[1]
 TARGETS = tuple(sorted(path.stem.removeprefix("target_") for path in HERE.glob("target_*.py")))
 
 #: Seconds for one input; all take milliseconds, so this is a blow-up.
-INPUT_TIMEOUT = 10
+INPUT_TIMEOUT = 30
 #: Bytes of an input, where a target does not say it by a MAX_LENGTH of its own. What is slow says by a SHARE which part
 #: of the runs it gets.
 MAX_LENGTH = 4096

@@ -1,6 +1,7 @@
 """`ctlctl plan` against a daemon that watches a lab, and against the snapshot that one left."""
 
 import json
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -227,6 +228,6 @@ class TestSnapshot:
         path.write_text(json.dumps(document))
         done = left.plan("troubleshoot", "lab", "--all", "--out", tmp_path / "plan.json")
         assert done.code == 3
-        assert "registrations are as RIS had them 61 min ago" in done.err
+        assert re.search(r"registrations are as RIS had them 6\d min ago", done.err), done.err
         assert "start ctld" in done.err
         assert not (tmp_path / "plan.json").exists()

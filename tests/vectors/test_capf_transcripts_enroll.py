@@ -33,7 +33,7 @@ def capfd(folder: Path, name: str, size: int) -> Iterator[int]:
 
 
 def enroll(folder: Path, port: int, *more: object) -> Done:
-    words = ("--server", f"127.0.0.1:{port}", "--name", NAME, "--out", folder / "out", "--timeout", "10")
+    words = ("--server", f"127.0.0.1:{port}", "--name", NAME, "--out", folder / "out", "--timeout", "60")
     return ctlctl("capf", "enroll", *words, "--trust-anchor", anchor_file(folder, CAPF), *more)
 
 
