@@ -358,3 +358,14 @@ def test_ends_are_those_of_the_plans() -> None:
     assert END.timestamp() > NOW + 7 * 365 * DAY
     assert CAPF.read().common_name == "CAPF-1a2b3c4d"
     assert OLD_CAPF.read().common_name == "CAPF-0badcafe"
+
+
+def test_a_source_that_answered_lately_still_counts_and_one_that_did_not_is_unknown() -> None:
+    """Phones of its last answer are shown and counted, so that it must not say that nothing is known of them."""
+
+    def said(last: int) -> str:
+        state = SourceState(Source.RIS, last, NOW, Fault("unreachable", "no route to pub"), NOW - 600)
+        return found(healthy(sources={**healthy().sources, Source.RIS: state}))[C.SOURCE_FAILING, "ris"].so_what
+
+    assert said(NOW - 900).startswith("What it told then still counts, until it is ")
+    assert said(NOW - 20 * DAY) == "Which phones are registered, and which have taken the newest lists, is not known."

@@ -162,7 +162,10 @@ def _failing(  # noqa: PLR0913 - what happened to whom, and what is known beside
         ClusterCode.SOURCE_FAILING,
         FindingSeverity.UNKNOWN if stale else FindingSeverity.WARNING,
         f"{_NAMES[source]} cannot be asked, for {span(now - since)} ({last}): {fault.detail.rstrip('.')}.",
-        _WITHOUT[source],
+        # What it said lately is shown and counted: to say that nothing is known would contradict that.
+        _WITHOUT[source]
+        if stale
+        else f"What it told then still counts, until it is {span(policy.stale_after)} old; then it is not known.",
         *([fault.advice] if fault.advice else []),
         doctor,
         subject=source.value,

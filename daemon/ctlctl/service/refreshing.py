@@ -25,6 +25,11 @@ _LOG: Final = structlog.get_logger("ctld")
 _REFRESHES: Final = 4
 #: Seconds that `ctlctl cluster refresh` waits for its rounds.
 _REFRESH_SECONDS: Final = 900.0
+_NOT_ASKED: Final = Fault(
+    "timeout",
+    f"not asked: the sources before it took more than {_REFRESH_SECONDS / 60:.0f} minutes",
+    "It is asked at its own interval; or give --source to have it asked alone",
+)
 _RETRY: Final = "credentials-retry"
 
 
@@ -79,9 +84,8 @@ class Refreshing:
         deadline = time.monotonic() + _REFRESH_SECONDS
         rounds = []
         for name, run in todo:
-            if time.monotonic() > deadline:
-                break
-            fault = run()
+            # Who is not asked any more is named: left out, it would look as if all had answered.
+            fault = run() if time.monotonic() <= deadline else _NOT_ASKED
             said = None if fault is None else {"kind": fault.kind, "detail": fault.detail, "advice": fault.advice}
             rounds.append({"source": name, "fault": said})
         return rounds
