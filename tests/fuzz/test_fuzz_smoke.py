@@ -53,6 +53,6 @@ def test_mutations_that_know_the_format(name: str) -> None:
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason=NO_ATHERIS)
 def test_a_few_seconds_of_atheris(name: str, tmp_path: Path) -> None:
     campaign = _load("campaign")
-    outcome = campaign.run_target(name, 1_000_000, 3, tmp_path)
+    outcome = campaign.run_target(name, 1_000_000, 2, tmp_path)
     assert outcome.ok, outcome.output[-4000:]
-    assert outcome.executions > 100
+    assert outcome.executions > 20
