@@ -51,6 +51,9 @@ _WORDS = (
     "limit",
     "within",
     "first",
+    "newest",
+    "since",
+    "phone",
     "plan",
     "confirm",
 )
@@ -149,6 +152,7 @@ def seeds() -> list[bytes]:
         {"ask": "plan-approve", "words": {"plan": "\ud800"}},
         {"ask": "plan-approve", "words": {"plan": seal(planned("renew", lsc_phone("SEP1"))).data.decode()[:700]}},
         {"ask": "audit-log", "words": {"first": "1", "cluster": "x"}},
+        {"ask": "audit-log", "words": {"newest": "1", "since": "7", "phone": "SEP*,_%"}},
     )
     odd = (b"", b"\n", b"[]\n", b'{"ask": 7}\n', b'{"ask": "status"}', b"[" * 999, b'{"ask": "status", "words": []}\n')
     return [*asked, *(json.dumps(one).encode() + b"\n" for one in more), *odd]

@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,8 +28,16 @@ def create(watched: Watched, instance: str, string: Path, *more: str) -> tuple[i
     return done.code, done.out, done.err
 
 
+def rows_of(answer: dict[str, object]) -> list[dict[str, dict[str, str]]]:
+    rows = answer["rows"]
+    assert isinstance(rows, list)
+    return rows
+
+
 def test_no_string_is_left_behind_where_nobody_was_asked(tmp_path: Path) -> None:
-    (tmp_path / "ctld.toml").write_text('[api]\nsocket = "s.sock"\n')
+    axl = f'host = "10.1.1.10"\nusername = "u"\npassword_file = "p"\ntls_pin = "{":".join(["AB"] * 32)}"\n'
+    cluster = f'[clusters.lab]\ntimezone = "Europe/Berlin"\n[clusters.lab.axl]\n{axl}'
+    (tmp_path / "ctld.toml").write_text(f'[api]\nsocket = "s.sock"\n{cluster}')
     string = tmp_path / "string"
     words = (
         "--user",
@@ -111,7 +120,7 @@ def test_a_file_that_is_there_is_never_overwritten(watched: Watched, tmp_path: P
     [
         (("update", "lab", "--user", "lab-recorder", "--instance", "nothing", "--operation", "none"), 3, "no profile"),
         (("remove", "lab", "--end-user", "nobody", "--instance", "jtapi-1"), 3, "no profile"),
-        (("remove", "nowhere", "--end-user", "nobody", "--instance", "jtapi-1"), 3, "no cluster 'nowhere'"),
+        (("remove", "nowhere", "--end-user", "nobody", "--instance", "jtapi-1"), 2, "no cluster 'nowhere'"),
         (("remove", "lab", "--instance", "jtapi-1"), 2, "name one user"),
         (("create", "lab", "--user", "u", "--instance", "i", "--operation", "install", "--mode", "string"), 2, "needs"),
         (("create", "lab", "--user", "lab-recorder", "--instance", "i", "--hours", "100000"), 2, "hours"),
@@ -143,6 +152,46 @@ def test_the_log_is_checked_from_the_daemon_and_from_a_file(watched: Watched, tm
     assert done.code == 1
     assert "was changed after it was written" in done.out
     assert ctlctl("audit-log", "verify", str(tmp_path / "none")).code == 3
+
+
+def test_the_log_is_shown_since_an_instant_about_a_phone_and_the_newest_of_it(watched: Watched) -> None:
+    old, new = "2020-01-01T00:00Z", int(time.time())
+    begun = [(1_577_836_800 + each, "rollout-arm", {"phone": "SEP00AA"}) for each in range(3)]
+    watched.daemon._store.acts.note("ctld", "lab", [*begun, (new, "rollout-arm", {"phone": "SEP00BB"})])
+    about = ("audit", "lab", "--phone", "sep00a*,SEP00BB")
+    assert len(watched.ctlctl(*about).out.splitlines()) == 4
+    told = watched.ctlctl(*about, "--limit", 2, "-o", "json").json
+    assert (told["total"], told["offset"]) == (4, 2)
+    assert [row["detail"]["phone"] for row in rows_of(told)] == ["SEP00AA", "SEP00BB"]
+    done = watched.ctlctl(*about, "--limit", 3)
+    assert (done.code, len(done.out.splitlines())) == (0, 3)
+    assert done.err == "ctlctl: the newest 3 of 4 entries: more with a larger --limit\n"
+    assert watched.ctlctl(*about, "--limit", 4).err == ""
+    for instant in ("2h", "2020-01-01T00:00:03Z"):
+        assert [
+            row["detail"]["phone"] for row in rows_of(watched.ctlctl(*about, "--since", instant, "-o", "json").json)
+        ] == ["SEP00BB"]
+    assert len(watched.ctlctl(*about, "--since", old).out.splitlines()) == 4
+    done = watched.ctlctl("audit", "lab", "--phone", "SEP00CC", "--since", "7d")
+    assert (done.code, done.out) == (0, "")
+    assert done.err == "ctlctl: no entries about lab: nothing matches --since 7d, --phone SEP00CC\n"
+    assert "audit-log verify takes all of them" in watched.ctlctl(*about, "-o", "lines").err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--since", "yesterday"), "30min, 2h, 7d, 2w"),
+        (("--since", ""), "2026-11-23T21:00Z"),
+        (("--limit", "0"), "1<=x<=1000000000"),
+        (("--phone", "SEP 1"), "such as SEP001122334455"),
+        (("--phone", ""), "such as SEP001122334455"),
+    ],
+)
+def test_a_wrong_word_about_the_log_says_what_is_taken(watched: Watched, words: tuple[str, ...], said: str) -> None:
+    done = watched.ctlctl("audit", *words)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
 
 
 def test_only_root_and_whom_the_settings_name_may_change() -> None:

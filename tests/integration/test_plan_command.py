@@ -93,7 +93,7 @@ class TestMaking:
             (("troubleshoot", "lab"), 4, "all 40 phones of the cluster are meant"),
             (("troubleshoot", "lab", "--name", "NOBODY*", "--all"), 4, "not one of 40 phones is meant"),
             (("renew", "lab", "--credential", "lsc"), 4, "no phone is left"),
-            (("install", "nowhere", "--all"), 2, "has no cluster 'nowhere'; there are: lab"),
+            (("install", "nowhere", "--all"), 2, "has no cluster 'nowhere'; it has: lab"),
             (("install", "lab", "--accept", "everything"), 2, "everything"),
             (("install", "lab", "--all", "--from-file", "/nonexistent"), 3, "/nonexistent: cannot be read"),
             (("troubleshoot", "lab", "--all", "--first", "NOBODY"), 2, "no phone of the plan has such a name"),

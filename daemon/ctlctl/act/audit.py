@@ -67,6 +67,21 @@ class AuditEntry:
         return sha256(f"{self.before}\n{self.canonical}".encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries are meant; what is left as it is leaves none out.
+
+    Attributes:
+        cluster: only those about this cluster; "" for all.
+        since: only those of this instant or later, seconds since 1970.
+        phones: only those about devices of such names, with the wildcards * and ?; capitals do not matter.
+    """
+
+    cluster: str = ""
+    since: int | None = None
+    phones: tuple[str, ...] = ()
+
+
 def next_entry(  # noqa: PLR0913 - what an entry is made of
     last: tuple[int, str] | None, at: int, who: str, event: str, cluster: str, detail: Mapping[str, Json]
 ) -> AuditEntry:

@@ -125,6 +125,11 @@ def profile_remove(context: click.Context, settings: SettingsFile, /, **given: A
 @click.command()
 @click.argument("cluster", required=False, default="")
 @click.option(
+    "--since", metavar="WHEN", help="Only entries from then on: 2026-11-23T21:00Z, or how long ago: 30min, 2h, 7d, 2w."
+)
+@click.option("--phone", metavar="NAME", help="Only entries about these phones; with * and ?, several with commas.")
+@click.option("--limit", metavar="N", type=click.IntRange(1, 1_000_000_000), help="Only the newest N entries.")
+@click.option(
     "-o",
     "--output",
     type=click.Choice(["text", "json", "lines"]),
@@ -133,11 +138,12 @@ def profile_remove(context: click.Context, settings: SettingsFile, /, **given: A
 )
 @pass_settings_file
 @click.pass_context
-def audit(context: click.Context, settings: SettingsFile, cluster: str, output: str) -> None:
+def audit(context: click.Context, settings: SettingsFile, /, output: str, **given: Any) -> None:  # noqa: ANN401
     """Show what was done to clusters, by whom, and what came of it."""
     from ctlctl.fleet.acts import run_audit  # noqa: PLC0415 - see above
 
-    words = {"cluster": cluster} if cluster else {}
+    # An empty word of --since or --phone is a mistake, and not the same as none.
+    words = {name: str(value) for name, value in given.items() if value is not None and (value or name != "cluster")}
     context.exit(guarded(lambda: run_audit(settings.to_read(), words, output)))
 
 

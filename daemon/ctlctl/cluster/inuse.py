@@ -24,6 +24,7 @@ from ctlctl.verify.result import Result
 from ctlctl.verify.settings import UsageError
 from ctlctl.verify.sources import Content
 from ctlctl_config import ClusterSettings, SecretError, Settings, SettingsError, load_settings
+from ctlctl_config.names import no_such_cluster
 from ctlctl_trust.codes import Code
 from ctlctl_trust.findings import Finding, FindingLog
 
@@ -44,8 +45,7 @@ class SettingsClusters:
         except SettingsError as error:
             raise UsageError(str(error)) from None
         if name not in settings.clusters:
-            known = ", ".join(settings.clusters) or "none"
-            raise UsageError(f"{self._path} has no cluster {name!r}; it has: {known}")
+            raise UsageError(no_such_cluster(self._path, name, settings.clusters))
         return settings
 
     def _settings(self, name: str) -> ClusterSettings:

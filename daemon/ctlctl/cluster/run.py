@@ -11,6 +11,7 @@ from ctlctl.cluster.rows import EXIT_CODES
 from ctlctl.terminal import printable, say, wants_colour
 from ctlctl.verify.settings import UsageError
 from ctlctl_config import Settings, SettingsError, load_settings
+from ctlctl_config.names import no_such_cluster
 
 if TYPE_CHECKING:
     from ctlctl.cluster.adding import Given
@@ -74,8 +75,7 @@ def run_doctor(path: Path, name: str, output: str, now: datetime) -> int:
         return _UNDECIDED
     cluster = settings.clusters.get(name)
     if cluster is None:
-        known = ", ".join(settings.clusters) or "none"
-        raise UsageError(f"{path} has no cluster {printable(name)!r}; it has: {known}")
+        raise UsageError(no_such_cluster(path, name, settings.clusters))
     from ctlctl.cluster.doctor import examine  # noqa: PLC0415 - settings are judged before zeep is loaded
     from ctlctl.cluster.doctor_cli import ask_platform  # noqa: PLC0415
     from ctlctl.cluster.doctor_services import ask_services  # noqa: PLC0415

@@ -22,6 +22,7 @@ from ctlctl_config.enrolment import DEFAULT_NAME_FORMAT
 from ctlctl_config.errors import SettingsError
 from ctlctl_config.loading import load_settings
 from ctlctl_config.model import ClusterSettings
+from ctlctl_config.names import no_such_cluster
 from ctlctl_config.plainfiles import NoPlainFileError, read_plain
 from ctlctl_trust.certificate import Certificate
 
@@ -221,7 +222,7 @@ class Resolver:
             raise UsageError(str(error)) from None
         found = settings.clusters.get(name)
         if found is None:
-            raise UsageError(f"{path} has no cluster {name!r}; it has: {', '.join(settings.clusters) or 'none'}")
+            raise UsageError(no_such_cluster(path, name, settings.clusters))
         return found
 
     def _of_cluster(self, name: str) -> Anchors:

@@ -5,15 +5,18 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import chain, islice
 from json import dumps
 from pathlib import Path
 from shlex import quote
 from typing import Any, Final
 
 from ctlctl.act.audit import AuditEntry, AuditLineError, check_chain, from_line
+from ctlctl.fleet.answers import AnswerError
+from ctlctl.fleet.auditwords import phone_patterns, since
 from ctlctl.fleet.client import AskError, ask_daemon
-from ctlctl.fleet.run import load_for
-from ctlctl.fleet.words import minute
+from ctlctl.fleet.run import OF_THE_PAST, check_cluster, load_for
+from ctlctl.fleet.words import minute, plural
 from ctlctl.terminal import printable, say
 from ctlctl_config.secretfiles import write_secret_file
 
@@ -35,10 +38,24 @@ def ask_live(path: Path, ask: str, words: Mapping[str, str]) -> dict[str, Any]:
     """Ask the daemon itself; a snapshot cannot change anything.
 
     Raises:
-        AskError: it does not answer, or refuses.
+        AskError: it does not answer, or refuses, or the settings have no such cluster.
         NobodyThereError: it did not hear the question.
     """
-    where = load_for(path).api.socket
+    settings = load_for(path)
+    if ask not in OF_THE_PAST:
+        check_cluster(path, settings, words)
+    try:
+        answer = _ask_there(settings.api.socket, ask, words)
+    except NobodyThereError:
+        # Then the settings alone know of clusters.
+        check_cluster(path, settings, words)
+        raise
+    if ask in OF_THE_PAST and not answer["rows"] and "first" not in words:
+        check_cluster(path, settings, words)
+    return answer
+
+
+def _ask_there(where: Path, ask: str, words: Mapping[str, str]) -> dict[str, Any]:
     try:
         return ask_daemon(where, ask, words)
     except PermissionError:
@@ -121,20 +138,61 @@ def _profile_lines(answer: Mapping[str, Any], string_file: Path | None) -> Itera
 
 
 def run_audit(path: Path, words: Mapping[str, str], output: str) -> int:
-    """Print the audit log; return 0, or the exit code of the error."""
+    """Print the audit log; return 0, or the exit code of the error.
+
+    Args:
+        path: the settings file.
+        words: what leaves entries out: ``cluster``, ``since``, ``phone`` and ``limit``, as the command line has them.
+        output: "text", "json" or "lines".
+    """
     try:
-        rows = audit_rows(path, words)
+        left_out, rows = _audit_wanted(path, words)
         if output == "json":
             found = list(rows)
-            answer = {"schema": "ctlctl.audit-log/1", "at": int(time.time()), "total": len(found), "offset": 0}
+            total = left_out + len(found)
+            answer = {"schema": "ctlctl.audit-log/1", "at": int(time.time()), "total": total, "offset": left_out}
             print(dumps({**answer, "rows": found}, indent=1))
-        elif not _print_audit(rows, output):
-            about = words.get("cluster", "")
-            say(f"no entries about a cluster {about!r}" if about else "no entries: ctld has changed nothing yet")
-    except AskError as error:
+            return 0
+        printed = _print_audit(rows, output)
+    except AnswerError as error:
         say(str(error))
+        return _USAGE
+    except AskError as error:
+        for line in str(error).splitlines():
+            say(line)
         return error.code
+    said = ", ".join(f"--{name} {words[name]}" for name in ("since", "phone") if name in words)
+    about = f" about {words['cluster']}" if words.get("cluster") else ""
+    if not printed:
+        say(f"no entries{about}: " + (f"nothing matches {said}" if said else "ctld has changed nothing yet"))
+    elif left_out:
+        say(f"the newest {printed:,} of {plural(printed + left_out, 'entry', 'entries')}: more with a larger --limit")
+    if printed and words and output == "lines":
+        say("entries were left out: audit-log verify takes all of them, from the first on")
     return 0
+
+
+def _audit_wanted(path: Path, words: Mapping[str, str]) -> tuple[int, Iterator[dict[str, Any]]]:
+    """Ask for the entries that are wanted; return how many older ones were left out, and the others, oldest first.
+
+    Raises:
+        AnswerError: a word makes no sense.
+        AskError: the daemon does not answer.
+    """
+    asked = {name: word for name, word in words.items() if name != "limit"}
+    if "since" in asked:
+        asked["since"] = str(since(asked["since"], time.time()))
+    if "phone" in asked:
+        phone_patterns(asked["phone"])
+    most = int(words["limit"]) if "limit" in words else None
+    pieces = _audit_pieces(path, asked, {} if most is None else {"newest": str(most)})
+    first = next(pieces)
+    if "left_out" not in first and words.keys() - {"cluster"}:
+        # It would have told everything, as if nothing had been left out.
+        raise AskError(_UNDECIDED, "ctld is of an earlier version and knows no such filter: restart it")
+    rows = chain(first["rows"], chain.from_iterable(piece["rows"] for piece in pieces))
+    # What was added while the pieces came is newer than the question.
+    return first.get("left_out", 0), islice(rows, most)
 
 
 def audit_rows(path: Path, words: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -143,11 +201,17 @@ def audit_rows(path: Path, words: Mapping[str, str]) -> Iterator[dict[str, Any]]
     Raises:
         AskError: it does not answer.
     """
-    following: int | None = 1
-    while following is not None:
-        answer = ask_live(path, "audit-log", {**words, "first": str(following)})
-        yield from answer["rows"]
-        following = answer["next"]
+    for piece in _audit_pieces(path, words, {}):
+        yield from piece["rows"]
+
+
+def _audit_pieces(path: Path, words: Mapping[str, str], begin: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Give ctld's answers; `begin` belongs to the first question only."""
+    answer = ask_live(path, "audit-log", {**words, **begin})
+    yield answer
+    while answer["next"] is not None:
+        answer = ask_live(path, "audit-log", {**words, "first": str(answer["next"])})
+        yield answer
 
 
 def _print_audit(rows: Iterator[dict[str, Any]], output: str) -> int:

@@ -15,12 +15,16 @@ from ctlctl.fleet.tables import csv_text, table_lines
 from ctlctl.fleet.words import plural
 from ctlctl.terminal import columns_of, printable, say, wants_colour
 from ctlctl_config import Settings, SettingsError, load_settings
+from ctlctl_config.names import no_such_cluster
 
 _NOT_WELL: Final = 1
+_USAGE: Final = 2
 _UNDECIDED: Final = 3
 _DENIED: Final = 4
 #: Kind of a fault that is none: the release has no such interface.
 _UNSUPPORTED: Final = "unsupported"
+#: Questions about what was: a cluster that was taken out of the settings has a history; one that never was has none.
+OF_THE_PAST: Final = frozenset({"audit-log", "plan-list", "trustlist-history"})
 #: Words of a question about a list that leave nothing out.
 _NO_FILTERS: Final = frozenset({"cluster", "limit", "offset"})
 #: Exit codes of monitoring plugins.
@@ -33,11 +37,19 @@ def _ask(path: Path, ask: str, words: Mapping[str, str]) -> Told:
     Raises:
         AskError: there is no answer.
     """
-    return _ask_by(load_for(path), ask, words)
+    return _ask_by(path, load_for(path), ask, words)
 
 
-def _ask_by(settings: Settings, ask: str, words: Mapping[str, str]) -> Told:
-    told = ask_fleet(settings.api.socket, settings.api.snapshot, ask, words)
+def _ask_by(path: Path, settings: Settings, ask: str, words: Mapping[str, str]) -> Told:
+    if ask not in OF_THE_PAST:
+        check_cluster(path, settings, words)
+    try:
+        told = ask_fleet(settings.api.socket, settings.api.snapshot, ask, words)
+    except AskError as error:
+        if error.code == _UNDECIDED:
+            # Then the settings alone know of clusters.
+            check_cluster(path, settings, words)
+        raise
     if not told.live:
         say(f"{told.why_not}. From the snapshot that it left:")
     return told
@@ -50,10 +62,26 @@ def _ask_status(path: Path, words: Mapping[str, str]) -> Told:
         AskError: there is no answer.
     """
     settings = load_for(path)
-    told = _ask_by(settings, "status", words)
+    told = _ask_by(path, settings, "status", words)
     known = {one["name"] for one in told.answer["clusters"]}
     missing = [] if words.get("cluster") else sorted(settings.clusters.keys() - known)
     return replace(told, answer={**told.answer, "not_looked_at": missing})
+
+
+def check_cluster(path: Path, settings: Settings, words: Mapping[str, str]) -> None:
+    """Refuse a question about a cluster that the settings do not have.
+
+    Args:
+        path: the settings file.
+        settings: what is in it.
+        words: of the question; ``cluster`` names one.
+
+    Raises:
+        AskError: there is no such cluster; its code is 2.
+    """
+    name = words.get("cluster", "")
+    if name and name not in settings.clusters:
+        raise AskError(_USAGE, no_such_cluster(path, name, settings.clusters))
 
 
 def load_for(path: Path) -> Settings:
@@ -105,14 +133,12 @@ def run_list(path: Path, ask: str, words: Mapping[str, str], output: str) -> int
     """Print a list as a table, CSV or JSON; return 0, or the exit code of the error."""
     try:
         settings = load_for(path)
-        told = _ask_by(settings, ask, words)
+        told = _ask_by(path, settings, ask, words)
+        rows: list[dict[str, Any]] = told.answer["rows"]
+        if not rows:
+            check_cluster(path, settings, words)
     except AskError as error:
         return _failed(error)
-    rows: list[dict[str, Any]] = told.answer["rows"]
-    if not rows and "cluster" in words and words["cluster"] not in settings.clusters:
-        # Of a cluster that was taken out there may be a history; of one that never was there is none.
-        say(f"{path} has no cluster {words['cluster']!r}; it has: {', '.join(settings.clusters) or 'none'}")
-        return _UNDECIDED
     if output == "json":
         print(dumps({**told.answer, "live": told.live}, indent=1, ensure_ascii=False))
     elif output == "csv":
@@ -175,9 +201,9 @@ def _ask_refresh(path: Path, words: Mapping[str, str]) -> Told:
         AskError: there is no answer.
     """
     settings = load_for(path)
-    told = _ask_by(settings, "refresh", words)
+    told = _ask_by(path, settings, "refresh", words)
     with suppress(AskError):
-        document = _ask_by(settings, "cluster-status", {"cluster": words["cluster"]}).answer["cluster"]
+        document = _ask_by(path, settings, "cluster-status", {"cluster": words["cluster"]}).answer["cluster"]
         states = document["sources"]
         rounds = [
             {**one, "fault": one["fault"] or states.get(one["source"], {}).get("fault")}

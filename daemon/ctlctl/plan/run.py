@@ -22,6 +22,7 @@ from ctlctl.plan.text import plan_lines, saved_lines, shown_lines
 from ctlctl.terminal import say, wants_colour
 from ctlctl_capf.rollout.model import Operation
 from ctlctl_config import Settings, SettingsError, load_settings
+from ctlctl_config.names import no_such_cluster
 
 _USAGE: Final = 2
 _UNDECIDED: Final = 3
@@ -105,8 +106,7 @@ def _plan(path: Path, words: PlanWords) -> int:
     settings = _settings(path)
     cluster = settings.clusters.get(words.cluster)
     if cluster is None:
-        known = ", ".join(sorted(settings.clusters)) or "none"
-        raise _EndError(_USAGE, f"{path} has no cluster {words.cluster!r}; there are: {known}")
+        raise _EndError(_USAGE, no_such_cluster(path, words.cluster, settings.clusters))
     names = None if words.from_file is None else read_names(Path(words.from_file))
     listed_file = cluster.rollout.do_not_touch
     untouched = None if listed_file is None else frozenset(read_names(listed_file))

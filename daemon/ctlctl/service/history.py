@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ctlctl.act.audit import to_line
+from ctlctl.act.audit import AuditFilter, to_line
 from ctlctl.fleet.answers import AnswerError
+from ctlctl.fleet.auditwords import phone_patterns
 
 if TYPE_CHECKING:
     from ctlctl.store.store import Store
@@ -66,17 +67,27 @@ def audit_answer(store: "Store", words: Mapping[str, str], now: float) -> dict[s
 
     Args:
         store: where it is.
-        words: ``cluster``, and ``first``, the number from which on; the answer's ``next`` is that of the next piece.
+        words: the filters ``cluster``, ``since`` (seconds since 1970) and ``phone`` (names with * and ?, with commas);
+            ``first``, the number from which on; or ``newest``, how many entries in all the pieces to come, the newest
+            of those that are meant. The answer's ``next`` is the ``first`` of the next piece, ``left_out`` how many
+            are meant and older than the first of the ``newest``.
         now: the clock.
 
     Raises:
         AnswerError: the question makes no sense.
         StoreError: the store cannot be read.
     """
-    cluster, first = words.get("cluster", ""), words.get("first", "1")
-    if not first.isascii() or not first.isdecimal() or len(first) > _MAX_DIGITS:
-        raise AnswerError(f"{first[:40]!r} is no number of an entry")
-    entries = store.audit_log(int(first), AUDIT_PIECE)
+    first = _number(words.get("first", "1"), "number of an entry")
+    since = _number(words["since"], "instant") if "since" in words else None
+    phones = phone_patterns(words["phone"]) if "phone" in words else ()
+    wanted = AuditFilter(words.get("cluster", ""), since, phones)
+    left_out = 0
+    if "newest" in words:
+        most = _number(words["newest"], "number of entries")
+        if not most:
+            raise AnswerError("newest: one entry at least")
+        first, left_out = store.newest_of_audit_log(most, wanted)
+    entries = store.audit_log(first, AUDIT_PIECE, wanted)
     rows = [
         {
             "number": one.number,
@@ -88,7 +99,6 @@ def audit_answer(store: "Store", words: Mapping[str, str], now: float) -> dict[s
             "line": to_line(one),
         }
         for one in entries
-        if not cluster or one.cluster == cluster
     ]
     following = entries[-1].number + 1 if len(entries) == AUDIT_PIECE else None
     return {
@@ -96,6 +106,13 @@ def audit_answer(store: "Store", words: Mapping[str, str], now: float) -> dict[s
         "at": int(now),
         "total": len(rows),
         "offset": 0,
+        "left_out": left_out,
         "rows": rows,
         "next": following,
     }
+
+
+def _number(text: str, what: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > _MAX_DIGITS:
+        raise AnswerError(f"{text[:40]!r} is no {what}")
+    return int(text)

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
 
-from ctlctl.act.audit import AuditEntry, next_entry
+from ctlctl.act.audit import AuditEntry, AuditFilter, next_entry
 from ctlctl.assess.model import Json
 from ctlctl.store.schema import AUDIT
 
@@ -55,10 +55,55 @@ def newest_hash(connection: Connection) -> str | None:
     return found
 
 
-def read_all(connection: Connection, first: int = 1, most: int | None = None) -> Iterator[AuditEntry]:
-    """Give entries from a number on, oldest first; all of them, or so many."""
-    query = select(AUDIT).where(AUDIT.c.number >= first).order_by(AUDIT.c.number).limit(most)
+def read_all(
+    connection: Connection, first: int = 1, most: int | None = None, wanted: AuditFilter | None = None
+) -> Iterator[AuditEntry]:
+    """Give entries from a number on, oldest first; all of them, or so many of those that are wanted."""
+    query = select(AUDIT).where(AUDIT.c.number >= first, *_where(wanted)).order_by(AUDIT.c.number).limit(most)
     for row in connection.execution_options(yield_per=_FETCHED).execute(query):
         yield AuditEntry(
             row.number, row.at, row.who, row.event, row.cluster, json.loads(row.detail), row.before, row.hash
         )
+
+
+def newest(connection: Connection, most: int, wanted: AuditFilter) -> tuple[int, int]:
+    """Tell where the newest entries of those that are wanted begin.
+
+    Args:
+        connection: to read by.
+        most: how many are to be shown; 1 or more.
+        wanted: which entries count.
+
+    Returns:
+        The number of the first one to be shown, and how many of those that are wanted are older.
+    """
+    where = _where(wanted)
+    numbers = select(AUDIT.c.number).where(*where).order_by(AUDIT.c.number.desc())
+    first: int | None = connection.execute(numbers.limit(1).offset(most - 1)).scalar()
+    if first is None:
+        return 1, 0
+    older = select(func.count()).select_from(AUDIT).where(AUDIT.c.number < first, *where)
+    return first, connection.execute(older).scalar_one()
+
+
+def _where(wanted: AuditFilter | None) -> list[ColumnElement[bool]]:
+    """Say a filter as the database does: of a large log most rows should never be read into this process."""
+    where: list[ColumnElement[bool]] = []
+    if wanted is None:
+        return where
+    if wanted.cluster:
+        where.append(AUDIT.c.cluster == wanted.cluster)
+    if wanted.since is not None:
+        # Not from some number on: a clock may have been set back between two entries.
+        where.append(AUDIT.c.at >= wanted.since)
+    if wanted.phones:
+        phone = func.json_extract(AUDIT.c.detail, "$.phone")
+        where.append(or_(*(phone.ilike(_pattern(word), escape="\\") for word in wanted.phones)))
+    return where
+
+
+def _pattern(word: str) -> str:
+    """Return a word with the wildcards * and ? as LIKE has it."""
+    for ours, theirs in (("\\", "\\\\"), ("%", "\\%"), ("_", "\\_"), ("*", "%"), ("?", "_")):
+        word = word.replace(ours, theirs)
+    return word

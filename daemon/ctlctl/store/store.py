@@ -6,7 +6,7 @@ from typing import Self
 
 from sqlalchemy import delete, select
 
-from ctlctl.act.audit import AuditEntry
+from ctlctl.act.audit import AuditEntry, AuditFilter
 from ctlctl.assess.model import Finding, Json
 from ctlctl.inventory.values import NodeFact, Snapshot
 from ctlctl.inventory.words import Source
@@ -202,10 +202,17 @@ class Store(Recorder):
         with self._database.write() as connection:
             return audit.append(connection, at, who, event, cluster, detail)
 
-    def audit_log(self, first: int = 1, most: int | None = None) -> tuple[AuditEntry, ...]:
-        """Entries of the audit log from a number on, oldest first; all of them, or so many."""
+    def audit_log(
+        self, first: int = 1, most: int | None = None, wanted: AuditFilter | None = None
+    ) -> tuple[AuditEntry, ...]:
+        """Entries of the audit log from a number on, oldest first; all of them, or so many of those that are wanted."""
         with self._database.read() as connection:
-            return tuple(audit.read_all(connection, first, most))
+            return tuple(audit.read_all(connection, first, most, wanted))
+
+    def newest_of_audit_log(self, most: int, wanted: AuditFilter) -> tuple[int, int]:
+        """Number with which the newest wanted entries begin, and how many wanted ones are older."""
+        with self._database.read() as connection:
+            return audit.newest(connection, most, wanted)
 
     # Accounts that were refused.
 
