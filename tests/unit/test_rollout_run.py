@@ -30,7 +30,7 @@ from ctlctl_capf.rollout.facts import (
     Wish,
 )
 from ctlctl_capf.rollout.model import RolloutPlan
-from ctlctl_capf.rollout.rows import Mode, begin
+from ctlctl_capf.rollout.rows import MAYBE_AWAY, Mode, PhoneState, begin
 from support.rolloutworld import BORN, QUICK, Phone, World, phones, plan_of, window_at
 
 #: All at once, each with a web server: what is asked and written is asked and written together.
@@ -46,6 +46,8 @@ class Ports:
     written: list[Write] = field(default_factory=list)
     probed: list[tuple[str, ...]] = field(default_factory=list)
     broken: bool = False
+    #: Registered phones, and when they were counted.
+    counted: tuple[int, int] | None = None
     before_write: Callable[[], object] = lambda: None
 
     def read(self, names: tuple[str, ...]) -> Mapping[str, Reading]:
@@ -70,7 +72,7 @@ class Ports:
     def registered(self) -> tuple[int, int] | None:
         if self.broken:
             raise RuntimeError("a defect")
-        return None
+        return self.counted
 
     def window(self, now: int) -> Window | None:
         return window_at(now)
@@ -194,6 +196,25 @@ def test_phones_are_looked_at_together(begun: Begun) -> None:
     assert max(map(len, begun.ports.probed)) > 3
     before, after = begun.outcomes()
     assert before == after
+
+
+def test_a_phone_that_ends_while_the_newest_count_still_lacks_it_halts_nothing(begun: Begun) -> None:
+    run, ports, world = begun.run, begun.ports, begun.ports.world
+    run.rollout = replace(run.rollout, baseline=len(world.by_name))
+    ports.counted = len(world.by_name), world.now
+    # Some come to their end while others are still away.
+    for number, one in enumerate(world.by_name.values()):
+        one.capf_seconds += 5 * number
+    while not run.over:
+        # RIS was last asked when the most phones were away.
+        count = len(world.by_name) - sum(run.counts.get(state, 0) for state in MAYBE_AWAY)
+        if count <= ports.counted[0]:
+            ports.counted = count, world.now
+        begun.turn(1)
+        assert run.head.mode in {Mode.RUNNING, Mode.FINISHED}, run.head.words
+        assert world.now < BORN + 3600
+    assert run.counts == {PhoneState.DONE: len(world.by_name)}
+    assert ports.counted[0] < len(world.by_name) - 1
 
 
 @dataclass

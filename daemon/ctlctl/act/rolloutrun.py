@@ -258,6 +258,8 @@ class RolloutRun:
             answers=tuple(self._answers),
             preflight=self._preflight,
             registered=self._registered(now),
+            # It is told as phones stood with the last decision, and some of them may come to their end in this one.
+            counted_at=self.head.clock - 1,
             baseline=self.rollout.baseline,
             invalid=self._invalid,
             commands=commands,
