@@ -1,5 +1,8 @@
 """The settings file of a lab: everything that the daemon needs to look after it."""
 
+import json
+import os
+import pwd
 import socket
 from collections.abc import Mapping
 
@@ -23,7 +26,7 @@ _SCHEDULE = {"axl": 30, "ris": 30, "lists": 10, "ports": 20, "phones": 60}
 def settings_text(
     directory: LabDir, cluster: Cluster, plan: PortPlan, phones: Mapping[str, int], http_port: int
 ) -> str:
-    """Return the settings for a cluster.
+    """Return the settings for a cluster, in which whoever runs this may rehearse a change.
 
     Args:
         directory: the lab's, where the settings will be.
@@ -32,6 +35,8 @@ def settings_text(
         phones: numbers of the phones' ports, by their names in the settings.
         http_port: where a daemon for this lab serves its metrics.
     """
+    user = _user()
+    own = json.dumps(user, ensure_ascii=False)
     publisher = cluster.publisher
     lines = [
         _HEAD.format(path=directory.path / SETTINGS_NAME),
@@ -41,6 +46,7 @@ def settings_text(
         "[api]",
         'socket = "ctld.sock"',
         'snapshot = "ctld/snapshot"',
+        *([f"writers = [{own}]"] if user else []),
         "",
         "[store]",
         'path = "ctld/ctld.db"',
@@ -57,6 +63,7 @@ def settings_text(
         f'tls_pin = "{_pin(publisher)}"',
         'version = "auto"',
         "",
+        *(["[clusters.lab.rollout]", f"approvers = [{own}]", ""] if user else []),
         "[clusters.lab.writer]",
         f'username = "{WRITER}"',
         'password_file = "secrets/axl-writer.password"',
@@ -105,6 +112,15 @@ def write_settings(directory: LabDir, cluster: Cluster, plan: PortPlan, phones: 
         OSError: it cannot be written.
     """
     directory.write(SETTINGS_NAME, settings_text(directory, cluster, plan, phones, _free_port()).encode())
+
+
+def _user() -> str:
+    """Return the name of whoever runs this; "" for root, who always may, and for a name that settings cannot have."""
+    try:
+        name = "" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return ""
+    return name if name.isprintable() and " " not in name else ""
 
 
 def _free_port() -> int:

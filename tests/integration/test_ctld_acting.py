@@ -1,5 +1,6 @@
 """Changing CAPF profiles of users through ctld, on a lab, and the record of it."""
 
+import getpass
 import json
 import os
 import stat
@@ -95,7 +96,7 @@ def test_a_profile_is_created_changed_and_removed_and_every_step_is_recorded(wat
         ("capf-profile-remove-begins", None),
         ("capf-profile-remove", "done"),
     ]
-    assert {row["who"] for row in mine} == {f"uid {os.getuid()} (root)"}
+    assert {row["who"] for row in mine} == {f"uid {os.getuid()} ({getpass.getuser()})"}
     assert mine[1]["detail"]["read_back"]["key_size"] == "3072"
 
 
