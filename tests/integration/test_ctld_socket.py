@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ctlctl.service import server
-from ctlctl.service.server import ApiServer, Peer, QuestionError
+from ctlctl.service.server import ApiServer, Peer, QuestionError, ServerError
 
 PLAN = b'{"ask": "plan-approve", "words": {"plan": "'
 Serve = Callable[..., Path]
@@ -69,6 +69,20 @@ def as_user(monkeypatch: pytest.MonkeyPatch, users: list[int]) -> None:
     known: dict[socket.socket, tuple[int, int, int]] = {}
     monkeypatch.setattr(server, "_credentials", credentials)
     monkeypatch.setattr(ApiServer, "_may_ask", lambda *_: True)
+
+
+def test_a_file_stays_and_no_socket_is_made_where_anybody_could_put_another(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to("file")
+    for name in ("file", "link"):
+        with pytest.raises(ServerError, match="is no socket"):
+            ApiServer(tmp_path / name, "no-such-group", lambda *_: {}).start()
+    assert (tmp_path / "link").read_text() == "mine"
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o1777)
+    with pytest.raises(ServerError, match="anybody may write to it"):
+        ApiServer(tmp_path / "open" / "sock", "no-such-group", lambda *_: {}).start()
+    assert not list((tmp_path / "open").iterdir())
 
 
 def test_whoever_says_nothing_or_trickles_keeps_nobody_else_waiting(

@@ -32,3 +32,11 @@ def test_a_store_is_one_daemons_until_that_has_ended_however_it_ends(tmp_path: P
         pass
     with held_store(path):
         pass
+
+
+def test_a_link_in_the_place_of_the_lock_is_told_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "store.db.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="symbolic link") as caught, held_store(tmp_path / "store.db"):
+        pass
+    assert caught.value.path == str(tmp_path / "store.db.lock")
+    assert not (tmp_path / "elsewhere").exists()

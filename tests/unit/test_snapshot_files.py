@@ -36,6 +36,16 @@ def test_no_name_leads_out_of_the_directory(files: SnapshotFiles) -> None:
             files.phone(name, "SEP1")
 
 
+def test_what_lies_in_the_way_is_neither_followed_nor_kept(files: SnapshotFiles) -> None:
+    elsewhere = files.directory.parent / "elsewhere.json"
+    (files.directory / ".hq.json.new").symlink_to(elsewhere)
+    (files.directory / ".hq.phones.jsonl.new").write_text("half of what a killed ctld")
+    files.write("hq", {"name": "hq", "version": "15"}, [PHONE])
+    assert elsewhere.read_text() == ELSEWHERE
+    assert files.cluster("hq") == {"name": "hq", "version": "15"}
+    assert list(files.phones("hq")) == [PHONE]
+
+
 @pytest.mark.parametrize("name", ["", ".", "hq\0", "\ud800", "x" * 5000, "*", "HQ"])
 def test_what_can_be_no_name_is_not_there(files: SnapshotFiles, name: str) -> None:
     assert files.cluster(name) is None

@@ -69,7 +69,10 @@ class SnapshotFiles:
     def _replace(self, name: str, pieces: Iterable[bytes]) -> None:
         path, new = self.directory / name, self.directory / f".{name}.new"
         digest = sha256()
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)
+        # What a daemon that was killed has left there is removed; a link is not followed to somebody else's file.
+        with suppress(FileNotFoundError):
+            new.unlink()
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
         try:
             with open(descriptor, "wb") as stream:
                 os.fchmod(descriptor, _MODE)

@@ -1,5 +1,6 @@
 """One daemon for one store: two would carry out the same rollouts, each without knowing of the other's calls."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -17,10 +18,16 @@ def held_store(path: Path) -> Iterator[None]:
         path: of the store; beside it is then a file whose name ends with ``.lock``, which stays there.
 
     Raises:
-        StoreError: another daemon uses it.
-        OSError: the file beside it cannot be made.
+        StoreError: another daemon uses it, or the file beside it cannot be made.
     """
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    lock = f"{path}.lock"
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+        kind = StoreFault.DISK_FULL if error.errno in {errno.ENOSPC, errno.EDQUOT} else StoreFault.UNUSABLE
+        advice = "ctld never makes one there: see who did, and remove it" if error.errno == errno.ELOOP else ""
+        raise StoreError(kind, lock, f"It cannot be opened: {why}", advice=advice) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import socket
+import stat
 import struct
 import time
 from collections import Counter, defaultdict, deque
@@ -140,7 +141,8 @@ class ApiServer:
         """
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._check_place()
             self._make_room()
             sock.bind(str(self.path))
             with suppress(PermissionError, KeyError):
@@ -158,8 +160,23 @@ class ApiServer:
         self._sock = sock
         self._thread.start()
 
+    def _check_place(self) -> None:
+        """Refuse a directory where anybody could put a socket of their own in this one's place, and be asked."""
+        folder = self.path.parent
+        if folder.stat().st_mode & stat.S_IWOTH:
+            raise ServerError(
+                f"{folder}: anybody may write to it, and so put another socket in the place of ctld's: "
+                "set [api] socket to a path in a directory that is ctld's own"
+            )
+
     def _make_room(self) -> None:
-        """Remove the socket of a daemon that is no more; refuse to take the place of one that lives."""
+        """Remove the socket of a daemon that is no more; refuse to take the place of one that lives, or of a file."""
+        try:
+            mode = self.path.lstat().st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISSOCK(mode):
+            raise ServerError(f"{self.path}: is there, is no socket, and stays: set [api] socket to another path")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
             asked.settimeout(_PEER_SECONDS)
             try:
