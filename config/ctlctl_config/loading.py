@@ -1,6 +1,7 @@
 """Reading the settings file: size and permissions first, then TOML, then every rule of the model."""
 
 import difflib
+import os
 import stat
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,12 +64,23 @@ def read_text(path: Path) -> str:
     if status.st_mode & stat.S_IWOTH:
         # Whoever writes to it decides to whom passwords are sent.
         raise refuse("anybody may write to it: chmod o-w, and check what stands in it")
+    if _is_replaceable(path):
+        raise refuse("anybody may replace it: chmod o-w its directory, and check what stands in it")
     if len(data) > MAX_SETTINGS_BYTES:
         raise refuse(f"has more than {MAX_SETTINGS_BYTES // 2**20} MiB: this is no settings file")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         raise refuse(f"is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
+
+
+def _is_replaceable(path: Path) -> bool:
+    """Tell whether anybody may put another file in its place; with the sticky bit only its owner may."""
+    for folder in {path.parent, Path(os.path.realpath(path)).parent}:
+        mode = folder.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return True
+    return False
 
 
 def parse_settings(path: Path, text: str) -> Settings:

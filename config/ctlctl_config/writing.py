@@ -20,6 +20,15 @@ _HEADER = """\
 # Settings of ctlctl and ctld. Secrets stand in files of their own (mode 0600), never in here.
 # Every key is explained in docs/cluster.md; paths count from the directory of this file.
 """
+_OWN_PLACES = """
+# Where ctld keeps what it knows when you start it yourself. The service has places of its own: leave this out there.
+[api]
+socket = "ctld/ctld.sock"
+snapshot = "ctld/snapshot"
+
+[store]
+path = "ctld/ctld.db"
+"""
 
 
 def write_cluster(path: Path, name: str, cluster: ClusterSettings) -> None:
@@ -44,7 +53,7 @@ def write_cluster(path: Path, name: str, cluster: ClusterSettings) -> None:
         raise SettingsError(path, (Problem("", "", str(error)),)) from None
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with _alone(path.parent):
-        before = read_text(path) if path.exists() else _HEADER
+        before = read_text(path) if path.exists() else _new_text()
         if name in parse_settings(path, before).clusters:
             message = "is there already: remove it from the file, or use another name"
             raise SettingsError(path, (Problem(f"clusters.{name}", "", message),))
@@ -56,6 +65,11 @@ def write_cluster(path: Path, name: str, cluster: ClusterSettings) -> None:
             raise SettingsError(path, (Problem("clusters", "", message),)) from None
         parse_settings(path, after)
         _replace(path, after.encode())
+
+
+def _new_text() -> str:
+    """Return what a new file begins with; the places of the service are root's to make."""
+    return _HEADER if os.geteuid() == 0 else _HEADER + _OWN_PLACES
 
 
 def cluster_text(name: str, cluster: ClusterSettings, folder: Path) -> str:

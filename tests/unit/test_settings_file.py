@@ -219,6 +219,18 @@ class TestTheFileItself:
         with pytest.raises(SettingsError, match="anybody may write to it"):
             load_settings(tmp_path / "x")
 
+    def test_a_file_that_anybody_may_replace(self, tmp_path: Path) -> None:
+        (tmp_path / "open").mkdir()
+        real = tmp_path / "open" / "ctld.toml"
+        real.write_text(PLAIN)
+        (tmp_path / "link").symlink_to(real)
+        real.parent.chmod(0o777)
+        for path in (real, tmp_path / "link"):
+            with pytest.raises(SettingsError, match="anybody may replace it"):
+                load_settings(path)
+        real.parent.chmod(0o1777)  # as /tmp: only its owner may
+        assert "hq" in load_settings(real).clusters
+
     def test_a_file_of_absurd_size(self, tmp_path: Path) -> None:
         with (tmp_path / "x").open("wb") as file:
             file.truncate(MAX_SETTINGS_BYTES + 1)
@@ -294,12 +306,18 @@ class TestAddingACluster:
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
         assert [one.name for one in tmp_path.iterdir()] == ["ctld.toml"]
 
-    def test_a_new_file_in_a_new_directory(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("user", [0, 1000])
+    def test_a_new_file_in_a_new_directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int) -> None:
+        monkeypatch.setattr("os.geteuid", lambda: user)
+        monkeypatch.delenv("STATE_DIRECTORY", raising=False)
         path = tmp_path / "new" / "ctld.toml"
         cluster = make_cluster(path, "b", self.table())
         write_cluster(path, "b", cluster)
         assert load_settings(path).clusters["b"] == cluster
         assert path.read_text().startswith("#")
+        assert load_settings(path).store.path == (
+            path.parent / "ctld/ctld.db" if user else Path("/var/lib/ctld/ctld.db")
+        )
         assert 'password_file = "secrets/b"' in path.read_text()
         assert "port = 8443" not in path.read_text()
 

@@ -1,11 +1,12 @@
 """Where `ctld` starts."""
 
+import os
 import signal
 import sys
 from pathlib import Path
 from threading import Event
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import structlog
@@ -17,10 +18,17 @@ from ctlctl.terminal import prepare_streams, say
 from ctlctl_config import SettingsError, load_settings
 from ctlctl_config.paths import path_to_read
 
+if TYPE_CHECKING:
+    from ctlctl_config.model import Settings
+
 #: The settings cannot be used: systemd does not start it again (RestartPreventExitStatus).
 _UNUSABLE: Final = 3
 #: Something else is in the way, such as a full disk or a port that is taken, and may pass.
 _FAILED: Final = 1
+_OWN_PLACES: Final = (
+    "The settings name no places of their own, so those of the service are meant. To run it yourself write "
+    'path = "ctld/ctld.db" under [store], and socket = "ctld/ctld.sock" and snapshot = "ctld/snapshot" under [api]'
+)
 #: Seconds between two looks at what signals have asked for; a signal itself wakes nobody who waits for a lock.
 _LOOK_SECONDS: Final = 0.5
 
@@ -69,8 +77,13 @@ def _run(path: Path, settings: object) -> int:
     daemon = Daemon(path, settings)
     try:
         where = daemon.start()
-    except (StoreError, WebError, ServerError, OSError) as error:
+    except OSError as error:
+        say(f"{error.filename or settings.api.snapshot}: {error.strerror or error}; see [api] snapshot", "ctld")
+        return _FAILED
+    except (StoreError, WebError, ServerError) as error:
         say(str(error), "ctld")
+        if isinstance(error, StoreError) and _means_the_service(settings):
+            say(_OWN_PLACES, "ctld")
         return _FAILED
     log.info("started", version=__version__, http=where.http, socket=str(where.socket), clusters=len(settings.clusters))
     while not stop.wait(_LOOK_SECONDS):
@@ -80,6 +93,11 @@ def _run(path: Path, settings: object) -> int:
     log.info("stopping")
     daemon.stop()
     return 0
+
+
+def _means_the_service(settings: "Settings") -> bool:
+    """Tell whether somebody starts ctld by hand, and the settings leave its places to the service."""
+    return os.geteuid() != 0 and "STATE_DIRECTORY" not in os.environ and "path" not in settings.store.model_fields_set
 
 
 def main() -> None:
