@@ -49,6 +49,6 @@ def guarded(command: Callable[[], int]) -> int:
         return PIPE_CLOSED
     except OSError as error:
         what = "the output could not be written" if error.errno in _OUTPUT_ERRORS else "stopped before the end"
-        say(f"{what}: {error.strerror or error}")
+        say(f"{what}: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}")
         return UNDECIDED
     return code

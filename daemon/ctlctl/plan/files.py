@@ -74,6 +74,8 @@ def _read(path: Path, most: int) -> bytes:
         data, _ = read_plain(path, most)
     except NoPlainFileError:
         raise FileError(f"{path}: is no file") from None
+    except PermissionError:
+        raise FileError(f"{path}: you may not read it; have its owner give you a copy of the same bytes") from None
     except (OSError, ValueError) as error:  # a NUL in a path is a ValueError
         raise FileError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(data) > most:
