@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
+# Options of `ctlctl lab up` for `make demo`, such as another --address where a lab runs already
+LAB    ?=
 # Tests wait for clocks and sockets more than they work, so one more at a time than there are cores; JOBS=1 on a weak machine
 JOBS   ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
@@ -20,7 +22,7 @@ $(STAMP): requirements/uv.txt requirements/run.txt requirements/dev.txt pyprojec
 	@touch $@
 
 demo: $(STAMP) ## the main job: ctld watches a lab cluster, healthy and in trouble
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/demo_watch.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/demo_watch.py $(LAB)
 
 demo-lists: $(STAMP) ## make trust lists, good and bad, and verify them
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python scripts/demo_lists.py

@@ -1,6 +1,7 @@
 """The main job on an embedded default: a lab cluster with 200 phones, and ctld that watches it.
 
-Everything runs on loopback, in the directory `demo`, and is stopped at the end.
+Everything runs on loopback, in the directory `demo`, and is stopped at the end. Words of the command line are options
+of `ctlctl lab up`.
 """
 
 import json
@@ -18,6 +19,7 @@ from pathlib import Path
 DEMO = Path("demo")
 SETTINGS = DEMO / "lab" / "ctld.toml"
 PATIENCE_SECONDS = 60.0
+BESIDE = 'Beside another lab: make demo LAB="--address 127.0.17.1 --phones-address 127.80.0.1 --phones-port 4533"'
 METRICS = (
     "ctl_cluster_security_mode",
     "ctl_trust_list_missing_certificates",
@@ -41,12 +43,12 @@ def program(*words: str | Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
                 running.kill()
 
 
-def wait_for(what: str, running: subprocess.Popen[bytes], log: Path, check: object) -> None:
+def wait_for(what: str, running: subprocess.Popen[bytes], log: Path, check: object, hint: str = "") -> None:
     """Wait until something is so; stop the demo when it does not come."""
     end = time.monotonic() + PATIENCE_SECONDS
     while callable(check) and not check():
         if running.poll() is not None or time.monotonic() > end:
-            sys.exit(f"{what}: it did not come up; {log} says:\n{log.read_text(errors='replace')[-2000:]}")
+            sys.exit(f"{what}: it did not come up; {log} says:\n{log.read_text(errors='replace')[-2000:]}{hint}")
         time.sleep(0.2)
 
 
@@ -133,8 +135,8 @@ def main() -> None:
     DEMO.mkdir()
     lab_log, daemon_log = DEMO / "lab.log", DEMO / "ctld.log"
     print("Starting a lab: a CUCM cluster of 3 nodes and 200 phones on loopback, real protocols ...")
-    with program("ctlctl", "lab", "up", "--dir", DEMO / "lab", log=lab_log) as cluster:
-        wait_for("the lab", cluster, lab_log, lambda: "\nready" in lab_log.read_text())
+    with program("ctlctl", "lab", "up", "--dir", DEMO / "lab", *sys.argv[1:], log=lab_log) as cluster:
+        wait_for("the lab", cluster, lab_log, lambda: "\nready" in lab_log.read_text(), BESIDE)
         print(f"Starting ctld --config {SETTINGS} ...", flush=True)
         with program("ctld", "--config", SETTINGS, log=daemon_log) as daemon:
             wait_for("ctld", daemon, daemon_log, lambda: get("/readyz").startswith("ready"))
