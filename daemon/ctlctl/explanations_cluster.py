@@ -147,11 +147,15 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
     ),
     ClusterCode.LIST_CONTINUITY_BROKEN: Explanation(
         "A node serves a list whose signer the list before does not name as SAST, and neither the CTL that phones hold "
-        "nor TVS vouches for it to all of them.",
+        "nor TVS vouches for it to all of them. Where an earlier list is followed again (it was taken back), only "
+        "phones are concerned that took a list of between, by their own pages, or may have, by times.",
         "Phones that hold the list before refuse this one at their next reset: they are locked out until somebody "
         "erases their lists by hand.",
         "Reset no phone. Restore the former certificate (DRS) or sign with the anchor that phones know (`utils "
-        "itl reset localkey`, `utils ctl reset localkey`), let phones take that list; change one anchor at a time.",
+        "itl reset localkey`, `utils ctl reset localkey`), let phones take that list; change one anchor at a time. "
+        "Then the finding ends for all that still hold a list of before; erase the lists of the others by hand. One "
+        "that was not taken back ends when no phone is left that has not registered anew, after a week at the "
+        "earliest.",
     ),
     ClusterCode.LIST_SURPLUS: Explanation(
         "A list names a certificate that nobody in the cluster has, or that has no place in such a list.",

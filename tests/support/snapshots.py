@@ -133,8 +133,9 @@ def _served(world: World, node: Node, kind: ListKind, now: int, before: Snapshot
         return ServedList(node.name, kind, version(data, now, now))
     if earlier.current.data == data:
         current = replace(earlier.current, last_seen=now)
-        return ServedList(node.name, kind, current, previous=earlier.previous)
-    return ServedList(node.name, kind, version(data, now, now), previous=earlier.current)
+        return replace(earlier, current=current)
+    older = tuple(one for one in (earlier.previous, *earlier.earlier) if one is not None)
+    return ServedList(node.name, kind, version(data, now, now), previous=earlier.current, earlier=older)
 
 
 def version(data: bytes, first_seen: int, last_seen: int) -> ListVersion:

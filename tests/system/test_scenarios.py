@@ -137,6 +137,11 @@ def test_each_scenario_raises_exactly_its_own(tmp_path: Path, names: tuple[str, 
                 found[name] = serious, settled_alerts(prometheus, since, EXPECTED[name][1])
                 if name == "stale-ctl":
                     empty = dashboards_without_data(prometheus)
+                if name == "locked-out":
+                    # The old lists are taken back, and no phone took the others: nobody is in danger any more.
+                    apply_scenario(watched.lab.world, watched.lab.plan.world, "healthy")
+                    watched.refresh()
+                    known |= watched.findings().keys()
     assert found == {name: EXPECTED[name] for name in names}
     assert empty <= NOTHING_TO_SHOW
     assert known <= WORTH_KNOWING

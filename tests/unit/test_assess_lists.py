@@ -1,6 +1,7 @@
 """Trust lists: verdicts, what is missing and surplus, how a list follows on the one before."""
 
 from dataclasses import replace
+from hashlib import md5
 
 import pytest
 
@@ -9,7 +10,7 @@ from ctlctl.assess.expected import expected
 from ctlctl.assess.known import Known, common_name
 from ctlctl.assess.model import ClusterCode, Finding, FindingSeverity, ListView
 from ctlctl.assess.words import moment
-from ctlctl.inventory.values import ClusterFacts, NodeFact, Phone, ServedList, Snapshot
+from ctlctl.inventory.values import ClusterFacts, ListVersion, NodeFact, Phone, ServedList, Snapshot
 from ctlctl.inventory.words import ListKind, Source
 from support.lists import CAPF, PUB, RECOVERY, STRANGER, SUB1, SUB2, TVS, ctl_rows, itl_rows
 from support.pki import plan
@@ -19,6 +20,7 @@ from support.smallsnapshot import (
     NODES,
     NOW,
     REFUSED,
+    SEEN,
     codes,
     ctl,
     found,
@@ -26,12 +28,14 @@ from support.smallsnapshot import (
     itl,
     judged,
     newer,
+    page,
     phone,
     row,
     served,
     with_certificates,
     with_lists,
 )
+from support.snapshots import version
 
 ECDSA = plan("pub-EC.example.com", "ec384", serial=0x5150)
 OLD_RELEASE = ClusterFacts("11.5.1.21900-40", "11.5", 1, lsc_columns=True)
@@ -224,6 +228,100 @@ def test_a_break_is_told_until_phones_are_over_it() -> None:
     assert broken(6 * DAY, there)
     assert not broken(8 * DAY, there)
     assert broken(8 * DAY, there, gone)
+
+
+#: An ITL that phones took for a day, and that the one of now does not follow on.
+MEANWHILE = itl("pub", (0, STRANGER.read(), "x", None), signer=STRANGER)
+
+
+def taken_back(*phones: Phone, then: bytes | None = None, age: int = DAY, twice: bool = False) -> Finding | None:
+    """Judge the ITL of pub of now, which took the place of MEANWHILE, which took the place of another a day before."""
+    first, second, third = (NOW - age - days * DAY for days in (1, 5, 7))
+    earlier: tuple[ListVersion, ...] = (version(then or itl(), second if twice else SEEN, first),)
+    if twice:
+        earlier += (version(MEANWHILE, third, second), version(itl(), SEEN, third))
+    made = newer("pub", "itl", itl(), MEANWHILE, age)
+    previous = version(MEANWHILE, NOW - age - DAY, NOW - age)
+    lists = healthy(lists=(replace(made, previous=previous, earlier=earlier), served("sub1", "itl", itl("sub1"))))
+    lists = replace(lists, facts=ClusterFacts("14.0", "14.0", 0, lsc_columns=True))
+    found_ = [one for one in judged(replace(lists, phones=phones)).findings if one.code == "list-continuity-broken"]
+    return found_[0] if found_ else None
+
+
+def since(age: int | None, status: str = "Registered", name: str = "SEPX", **changes: object) -> Phone:
+    """Return a phone whose state is what it is for so long."""
+    one = phone(name, status=status, **changes)
+    assert one.registration is not None
+    return replace(one, registration=replace(one.registration, changed_at=None if age is None else NOW - age))
+
+
+HOUR = 3600
+W, U = FindingSeverity.WARNING, FindingSeverity.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("one", "age", "severity"),
+    [
+        # Registered since before the other list, during it, and since the one of before is back.
+        (since(5 * DAY), DAY, None),
+        (since(36 * HOUR), DAY, W),
+        (since(HOUR), DAY, None),
+        (since(None), DAY, W),
+        # It stays as long as the phone does.
+        (since(30 * DAY + 12 * HOUR), 30 * DAY, W),
+        # Off before the other list, or never seen; lost while it was served, and after.
+        (since(5 * DAY, "UnRegistered"), DAY, None),
+        (since(None, "Unknown"), DAY, None),
+        (since(36 * HOUR, "UnRegistered"), DAY, U),
+        (since(HOUR, "Rejected"), DAY, U),
+        (since(HOUR, "Rejected"), 8 * DAY, None),
+        (replace(since(HOUR), registration=None), DAY, U),
+        # Its own page decides; one that was read before the phone started again says nothing.
+        (since(36 * HOUR, page=page(itl_hash=md5(itl()).hexdigest())), DAY, None),
+        (since(5 * DAY, page=page(itl_hash=md5(MEANWHILE).hexdigest())), DAY, FindingSeverity.CRITICAL),
+        (since(36 * HOUR, page=page(itl_hash=md5(itl()).hexdigest(), at=NOW - 9 * DAY)), DAY, W),
+        # A model that knows no ITL.
+        (since(36 * HOUR, model="Cisco 7960"), DAY, None),
+    ],
+)
+def test_a_list_that_was_taken_back_concerns_who_took_the_other(
+    one: Phone, age: int, severity: FindingSeverity | None
+) -> None:
+    found_ = taken_back(one, phone("SEPA"), age=age)
+    assert (None if found_ is None else found_.severity) == severity
+    assert found_ is None or (found_.count, "was taken back" in found_.summary) == (1, True)
+
+
+def test_a_list_taken_back_may_be_signed_anew_and_come_and_go() -> None:
+    # The same anchor, another list: as when Cisco Tftp was restarted.
+    other = itl("pub", *itl_rows()[:-1])
+    assert taken_back(phone(), then=other) is None
+    assert taken_back(since(36 * HOUR), then=other) is not None
+    # It was served before: who started then may hold it too, who started between may not.
+    lost = since(DAY + 6 * DAY)
+    assert taken_back(lost, twice=True) is not None
+    assert taken_back(lost) is None
+    assert taken_back(since(DAY + 3 * DAY), twice=True) is None
+    # Of no list before is anything known: all that did not register anew are concerned.
+    found_ = taken_back(phone(), then=MEANWHILE)
+    assert found_ is not None
+    assert (found_.severity, found_.count) == (FindingSeverity.CRITICAL, 1)
+
+
+def test_without_any_phone_a_list_taken_back_is_unknown_for_a_week() -> None:
+    first, later = taken_back(), taken_back(age=8 * DAY)
+    assert (first is not None and first.severity, later) == (U, None)
+
+
+def test_phones_that_kept_a_list_that_came_back_have_taken_it() -> None:
+    made = replace(newer("pub", "itl", itl(), MEANWHILE, DAY), earlier=(version(itl(), SEEN, NOW - 2 * DAY),))
+    phones = (phone(), since(36 * HOUR, name="SEPA"), since(80 * DAY, name="SEPB"), since(HOUR, name="SEPC"))
+    views = judged(replace(with_lists(made), phones=phones)).phones
+    assert {view.name for view in views if view.list_not_taken} == {"SEPA"}
+    # Another list was there before it: who is registered since then has that one.
+    before = replace(made, earlier=(*made.earlier, version(MEANWHILE, SEEN - 99 * DAY, SEEN)))
+    views = judged(replace(with_lists(before), phones=phones)).phones
+    assert {view.name for view in views if view.list_not_taken} == {"SEPA", "SEPB"}
 
 
 def test_secure_phones_that_do_not_take_a_list_for_a_week_are_a_warning() -> None:

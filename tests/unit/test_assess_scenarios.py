@@ -126,3 +126,13 @@ def test_a_lock_out_that_was_cured_is_forgotten(tmp_path_factory: Factory) -> No
     sources = {source: replace(state, last_success=week) for source, state in after.sources.items()}
     late = replace(after, sources=sources)
     assert assess(late, policy_of(world), week).findings == ()
+
+
+@pytest.mark.parametrize("name", ["anchors-together", "locked-out"])
+def test_the_old_lists_taken_back_are_well(tmp_path_factory: Factory, name: str) -> None:
+    healthy = snapshot_of(lab_world(tmp_path_factory))
+    during = snapshot_of(lab_world(tmp_path_factory, scenario=name), before=healthy)
+    world = lab_world(tmp_path_factory)
+    after = snapshot_of(world, before=during)
+    assert {one.previous is not None for one in after.lists if one.kind == "itl"} == {True}
+    assert {str(one.code) for one in assess(after, policy_of(world), BORN).findings} <= {"list-not-taken"}

@@ -1,6 +1,7 @@
 """Trust lists, certificates and ports in the store: every version with its time, and what silence leaves alone."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import md5, sha1, sha256, sha512
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def test_a_list_that_is_taken_away(store: Store) -> None:
     assert served(store).previous is None
 
 
+def test_what_was_served_before_the_list_before_is_kept_in_mind(store: Store) -> None:
+    for at in range(100, 1000, 100):
+        record(store, at, OLD if at < 900 and at // 100 % 2 else NEW if at < 900 else b"third")
+    found = served(store)
+    assert (shown(found.current), shown(found.previous)) == ((b"third", 900, 900), (NEW, 800, 800))
+    assert [shown(one) for one in found.earlier[:2]] == [(OLD, 700, 700), (NEW, 600, 600)]
+    assert len(found.earlier) == 6
+    record(store, 1000, NEW)
+    assert [shown(one) for one in served(store).earlier[:1]] == [(NEW, 800, 800)]
+
+
 def test_an_empty_file_is_a_version_and_not_the_same_as_none(store: Store) -> None:
     record(store, 100, b"")
     assert (shown(served(store).current), served(store).absent_since) == ((b"", 100, 100), None)
@@ -111,16 +123,16 @@ def test_a_node_that_is_no_longer_asked_keeps_its_history_and_goes_on_where_it_w
     assert [shown(one.current) for one in store.snapshot(HQ).lists] == [(OLD, 100, 400), (OLD, 100, 400)]
 
 
-def test_purging_keeps_the_last_two_versions_and_the_last_other_one(store: Store) -> None:
-    versions = [b"a", b"b", b"c", None, b"c", None, b"c"]
+def test_purging_keeps_the_last_two_versions_and_the_last_other_one_with_what_was_before(store: Store) -> None:
+    versions = [b"z", b"a", b"b", b"c", None, b"c", None, b"c"]
     for number, what in enumerate(versions):
         record(store, 100 * (number + 1), what)
     before = served(store)
     removed = store.purge(10_000, 1)
-    assert served(store) == before
-    assert [data for data, _, _ in history(store)] == [b"c", b"c", b"b"]
+    assert served(store) == replace(before, earlier=before.earlier[:1])
+    assert [data for data, _, _ in history(store)] == [b"c", b"c", b"b", b"a"]
     assert (removed.list_versions, removed.contents) == (2, 1)
-    assert store.list_data(sha256(b"a").hexdigest()) is None
+    assert store.list_data(sha256(b"z").hexdigest()) is None
     assert store.purge(10_000, 1) == type(removed)()
 
 

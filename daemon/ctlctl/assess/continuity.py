@@ -127,6 +127,22 @@ class History:
         return None, ""
 
 
+def follows(report: ListReport, version: ListVersion, now: datetime) -> bool | None:
+    """Tell whether a phone that holds a version takes a list by it alone.
+
+    Args:
+        report: the list.
+        version: what the phone holds.
+        now: the instant to verify at.
+
+    Returns:
+        None where no phone can hold the version, because it cannot be read, or where that cannot be told.
+    """
+    held = _readable(version, now)
+    found = None if held is None or report.trust_list is None else check_continuity(report, held)
+    return None if found is None or found.continuity is None else found.continuity.value in _TAKEN
+
+
 def _signer_key(report: ListReport) -> bytes | None:
     signer = report.signer
     if signer is None or signer.candidate is None or signer.candidate.certificate is None:

@@ -1,6 +1,6 @@
 """The trust lists of every TFTP node: what they are worth, and what is wrong with them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Final
@@ -20,6 +20,7 @@ from ctlctl.assess.model import ClusterCode, FindingSeverity, ListView, Policy
 from ctlctl.assess.numbers import Tally
 from ctlctl.assess.seen import CALLMANAGER_ECDSA
 from ctlctl.assess.shownlists import report_shown_lists
+from ctlctl.assess.takenback import Doubt, between, doubt, report_taken_back
 from ctlctl.assess.words import ago, count, moment, span
 from ctlctl.inventory.values import ListVersion, ServedList, Snapshot
 from ctlctl.inventory.words import Fault, ListKind, Source
@@ -189,8 +190,33 @@ class ListRules:
                 one.codes.update(one.step.codes)
                 if one.step.alarming is not None:
                     self._invalid(one, one.step.alarming)
-                if one.step.severity is not None:
-                    self._broken(one, one.step.severity)
+        for kind in _KINDS:
+            self._check_broken([one for lists in nodes.values() for key, one in lists.items() if key == kind], kind)
+
+    def _check_broken(self, judged: Sequence[Judged], kind: ListKind) -> None:
+        """Report lists of one kind that phones do not take; of those that were taken back, whom that concerns."""
+        broken = [one for one in judged if one.step.severity is not None]
+        back = [(one, found) for one in broken if (found := between(one, self._moment)) is not None]
+        if back:
+            since = max(one.served.current.first_seen for one, _ in back if one.served.current is not None)
+            every = zip(self._snapshot.phones, self._tally.views, strict=True)
+            phones = doubt(every, kind, [found for _, found in back], since, self._policy, self._now)
+            for one, found in back:
+                one.step = replace(one.step, severity=self._severity(one.step.severity, phones, since))
+                report_taken_back(one, found, phones, self._now, self._findings)
+        for one in broken:
+            if one.step.severity is not None and all(one is not each for each, _ in back):
+                self._broken(one, one.step.severity)
+
+    def _severity(self, severity: FindingSeverity | None, phones: Doubt, since: int) -> FindingSeverity | None:
+        """Return how bad a list is that was taken back; None where no phone is in danger."""
+        if phones.shown.count:
+            return severity
+        if phones.started.count:
+            return FindingSeverity.WARNING
+        # Without any phone nobody knows who holds what; that is told for as long as phones may take.
+        unknown = not self._snapshot.phones and self._now - since <= self._policy.list_taken_within
+        return FindingSeverity.UNKNOWN if phones.count or unknown else None
 
     def _broken(self, one: Judged, severity: FindingSeverity) -> None:
         current = one.served.current

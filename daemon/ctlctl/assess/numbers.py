@@ -4,8 +4,9 @@ A cluster may have 40,000 phones, so they are gone through once, and what is kep
 them: counts, a few names as examples, first and last ends.
 """
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,7 +26,7 @@ from ctlctl.assess.model import (
 )
 from ctlctl.assess.phonelists import BEHIND, PhoneLists
 from ctlctl.assess.words import DAY, month, shares
-from ctlctl.inventory.values import CapfProfileFact, Phone, Snapshot
+from ctlctl.inventory.values import CapfProfileFact, ListVersion, Phone, ServedList, Snapshot
 from ctlctl.inventory.words import ListKind
 
 #: Days within which LSCs that end are counted.
@@ -40,7 +41,7 @@ _EXAMPLES: Final = 10
 _MONTHS_BACK, _MONTHS_AHEAD = 366 * DAY, 6 * 366 * DAY
 
 #: RIS: the phone is there.
-_REGISTERED: Final = frozenset({"Registered", "PartiallyRegistered"})
+REGISTERED: Final = frozenset({"Registered", "PartiallyRegistered"})
 #: RIS: the phone was there, or wanted to be, and is not.
 _OUT: Final = frozenset({"UnRegistered", "Rejected"})
 NOT_ASKED: Final = "NotAsked"
@@ -102,20 +103,51 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """When the newest list of each kind was first seen, where it took the place of another."""
+    """When the newest list of each kind was first seen, where it took the place of another.
+
+    Attributes:
+        ctl: of the CTL.
+        itl: of the last ITL.
+        before: for each kind and node that changed its list, when it served the list of now already: first and last
+            instant, the current time too.
+    """
 
     ctl: int | None
     itl: int | None
+    before: Mapping[ListKind, tuple[tuple[tuple[int, float], ...], ...]] = field(default_factory=dict)
+
+    def has(self, kind: ListKind, since: int) -> bool:
+        """Tell whether a phone that is registered since an instant was served the newest list, as times tell."""
+        newest = self.ctl if kind == "ctl" else self.itl
+        if newest is None or since >= newest:
+            return True
+        return all(any(first <= since <= last for first, last in periods) for periods in self.before[kind])
 
 
 def newest_lists(snapshot: Snapshot, known: Known) -> Newest:
     """Return since when the newest lists are served; None where that is not known, or does not matter."""
-    times: dict[str, list[int]] = {"ctl": [], "itl": []}
+    times: dict[ListKind, list[int]] = {"ctl": [], "itl": []}
+    before: dict[ListKind, list[tuple[tuple[int, float], ...]]] = {"ctl": [], "itl": []}
     for served in snapshot.lists:
         # How old a list was when it was first looked at, nobody knows.
         if served.current is not None and served.previous is not None and served.kind in times:
             times[served.kind].append(served.current.first_seen)
-    return Newest(max(times["ctl"], default=None) if known.is_mixed else None, max(times["itl"], default=None))
+            before[served.kind].append(tuple(_periods(served, served.current, snapshot)))
+    newest = max(times["ctl"], default=None) if known.is_mixed else None
+    return Newest(newest, max(times["itl"], default=None), {kind: tuple(each) for kind, each in before.items()})
+
+
+def _periods(served: ServedList, current: ListVersion, snapshot: Snapshot) -> Iterator[tuple[int, float]]:
+    """Give when a node served the list of now: since then, and before another took its place and went again."""
+    yield current.first_seen, math.inf
+    for version in served.earlier:
+        if version.sha256 == current.sha256:
+            is_oldest = version is served.earlier[-1] and not any(
+                (past.node, past.kind) == (served.node, served.kind) and past.first_seen < version.first_seen
+                for past in snapshot.past_versions
+            )
+            # Who started before anybody looked has the list that was found there, as long as no other is known.
+            yield 0 if is_oldest else version.first_seen, version.last_seen
 
 
 class Tally:
@@ -249,7 +281,7 @@ class Tally:
     def _is_behind(self, phone: Phone, kind: ListKind, held: HeldList, *, secure: bool) -> bool:
         """Tell whether a phone lacks the newest list: its own pages decide, else since when it is registered."""
         found = phone.registration
-        registered = found is not None and found.status in _REGISTERED
+        registered = found is not None and found.status in REGISTERED
         if registered:
             self._held[kind, held.state.value] += 1
         if held.state is Held.NEWEST:
@@ -261,7 +293,7 @@ class Tally:
             return True
         newest = self._newest.ctl if kind == "ctl" else self._newest.itl
         since = found.changed_at if found is not None and registered else None
-        if newest is None or (since is not None and since >= newest):
+        if newest is None or (since is not None and self._newest.has(kind, since)):
             return False
         self.not_taken_by_time[kind].add(phone.config.name, phone.config.model, secure=secure)
         return True

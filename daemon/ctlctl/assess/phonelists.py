@@ -31,6 +31,7 @@ class _Served:
 
     Attributes:
         newest: checksums of what is served now.
+        back: those of them that were served before, and in between another was.
         older: checksum -> what is said of a phone that holds what was served before.
         since: when the last of those that are served now was first seen; None where none is.
         is_whole: whether what every TFTP node serves now is known, so that another list is none of theirs.
@@ -49,6 +50,12 @@ class _Served:
                 kept = (one.previous, one.current)
                 past[one.node] = [_past(one.node, kind, each) for each in kept if each is not None and each.data]
         self.newest = frozenset(digest for version in current for digest in _digests(version.data))
+        self.back = frozenset(
+            digest
+            for one in lists
+            if one.current is not None and any(each.sha256 == one.current.sha256 for each in one.earlier)
+            for digest in _digests(one.current.data)
+        )
         self.older = _held_versions(past.values(), known, self.newest)
         self.since = max((version.first_seen for version in current), default=None)
         self.is_whole = bool(read) and all(node.name in read for node in known.nodes_running(SERVICE_TFTP))
@@ -83,10 +90,11 @@ class PhoneLists:
         if held is None:
             return _UNKNOWN
         held = held.casefold()
-        if held in served.newest:
-            # Whenever that was: no phone goes back to a list before.
-            return _NEWEST
         started = None if phone.registration is None else phone.registration.changed_at
+        if held in served.newest:
+            # Whenever that was: no phone goes back to a list before, unless the node did so, and it started meanwhile.
+            is_old = held in served.back and page.at < served.since and (started is None or started > page.at)
+            return _UNKNOWN if is_old else _NEWEST
         if page.at < served.since or (started is not None and started > page.at):
             # The page is older than the list, or than the phone's last start: it may have the list by now.
             return _UNKNOWN

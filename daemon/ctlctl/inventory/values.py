@@ -218,6 +218,7 @@ class ServedList:
         absent_since: since when it serves none, or None.
         previous: the version before, if it ever was another.
         fault: why the last attempt to fetch it failed; `current` is then as it was last seen.
+        earlier: what it served before `previous`, newest first, a few of them; the current one may be among them.
     """
 
     node: str
@@ -226,6 +227,7 @@ class ServedList:
     absent_since: int | None = None
     previous: ListVersion | None = None
     fault: Fault | None = None
+    earlier: tuple[ListVersion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ from ctlctl.store.values import KeptListVersion
 ListRow: TypeAlias = tuple[str, ListKind, bytes | Fault | None]
 _Key: TypeAlias = tuple[str, str]
 
+#: Versions before the last other one that go into a snapshot: a list that was taken back is judged against them.
+_EARLIER: Final = 6
+
 #: What phones print of the list they hold, each model its own.
 _PRINTED: Final = ("md5", "sha1", "sha256", "sha512")
 #: Checksums by SHA-256: the same content has the same ones for ever, so that each is read and reckoned once a process.
@@ -131,27 +134,31 @@ def read_lists(connection: Connection, cluster_id: int, last_round: int | None) 
 
 
 def _read(connection: Connection, row: Any, last_round: int | None, bodies: dict[str, bytes]) -> ServedList:  # noqa: ANN401
-    def version(query: Select[Any]) -> ListVersion | None:
-        found = connection.execute(query.order_by(LIST_VERSION.c.id.desc()).limit(1)).one_or_none()
-        if found is None:
-            return None
-        if found.sha256 not in bodies:
-            bodies[found.sha256] = list_content(connection, found.sha256) or b""
-        return ListVersion(bodies[found.sha256], found.sha256, found.first_seen, found.last_seen)
+    def versions(query: Select[Any], most: int) -> list[tuple[int, ListVersion]]:
+        found = connection.execute(query.order_by(LIST_VERSION.c.id.desc()).limit(most)).all()
+        for one in found:
+            if one.sha256 not in bodies:
+                bodies[one.sha256] = list_content(connection, one.sha256) or b""
+        return [(one.id, ListVersion(bodies[one.sha256], one.sha256, one.first_seen, one.last_seen)) for one in found]
 
     fault = fault_of(row)
     current = None
     if row.version_id is not None:
-        current = version(select(LIST_VERSION).where(LIST_VERSION.c.id == row.version_id))
+        of_now = versions(select(LIST_VERSION).where(LIST_VERSION.c.id == row.version_id), 1)
+        current = of_now[0][1] if of_now else None
     if current is not None and fault is None and last_round is not None:
         seen = max(current.last_seen, last_round)
         current = ListVersion(current.data, current.sha256, current.first_seen, seen)
-    before = select(LIST_VERSION).where(
+    kept = select(LIST_VERSION).where(
         LIST_VERSION.c.cluster_id == row.cluster_id, LIST_VERSION.c.node == row.node, LIST_VERSION.c.kind == row.kind
     )
-    if current is not None:
-        before = before.where(LIST_VERSION.c.sha256 != current.sha256)
-    return ServedList(row.node, row.kind, current, row.absent_since, version(before), fault)
+    before = kept if current is None else kept.where(LIST_VERSION.c.sha256 != current.sha256)
+    previous = versions(before, 1)
+    if not previous:
+        return ServedList(row.node, row.kind, current, row.absent_since, None, fault)
+    last_id, last = previous[0]
+    earlier = tuple(one for _, one in versions(kept.where(LIST_VERSION.c.id < last_id), _EARLIER))
+    return ServedList(row.node, row.kind, current, row.absent_since, last, fault, earlier)
 
 
 def list_content(connection: Connection, sha256: str) -> bytes | None:

@@ -63,14 +63,18 @@ def _versions(database: Database, before: int) -> int:
 
 
 def _old_versions(connection: Connection, before: int) -> list[int]:
-    """Versions that nobody needs: not the current one, not the last two, and not the last that was another."""
+    """Versions that nobody needs: not the current one, the last two, the last that was another and the one before it.
+
+    Without that one a list that was taken back would look like a new one as soon as the history before it is gone.
+    """
     current = set(connection.execute(select(SERVED_LIST.c.version_id)).scalars())
     columns = [LIST_VERSION.c[name] for name in ("id", "cluster_id", "node", "kind", "sha256", "last_seen")]
     kept: dict[tuple[int, str, str], list[str]] = {}
     old = []
     for row in connection.execute(select(*columns).order_by(LIST_VERSION.c.id.desc())):
         newer = kept.setdefault((row.cluster_id, row.node, row.kind), [])
-        needed = len(newer) < 2 or set(newer) == {newer[0]} != {row.sha256}
+        others = sum(each != newer[0] for each in newer)
+        needed = len(newer) < 2 or (not others and row.sha256 != newer[0]) or (others == 1 and newer[-1] != newer[0])
         if needed or row.id in current or row.last_seen >= before:
             newer.append(row.sha256)
         else:
