@@ -2,13 +2,20 @@
 
 import codecs
 import os
+import re
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
+from shlex import quote
 from typing import TextIO
 
 #: Columns of a terminal that does not say how many it has.
 _COLUMNS = 80
+#: Begins a command that reads the settings; a sentence about ctlctl ("ctlctl and ctld ...") does not match.
+_WITH_SETTINGS = re.compile(
+    r"\bctlctl (?=(?:audit|audit-log|capf|cert|check|cluster|config|node|phone|plan|rollout|service|status|store"
+    r"|finding list|trustlist (?:list|history)|verify cluster:|verify [^·;\n]* --against)\b)"
+)
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "bold": "1"}
 
 
@@ -70,8 +77,27 @@ def paint(text: str, colour: str, *, on: bool) -> str:
     return f"\033[{_COLOURS[colour]}m{text}\033[0m" if on else text
 
 
+def pasteable(text: str) -> str:
+    """Return ``text`` with the ``--config`` of this command in every command of ctlctl that it tells somebody to type.
+
+    Without it, who pastes the command asks about other clusters, or orders something of another daemon. Texts that are
+    kept, or that a program reads, stay as they are: this is for what a person is shown. Where this command was called
+    without ``--config``, and in ctld, nothing is changed.
+    """
+    if "ctlctl " not in text:
+        return text
+    from click import get_current_context  # noqa: PLC0415 - ctld has no command line
+
+    context = get_current_context(silent=True)
+    given = None if context is None else context.find_root().params.get("config")
+    if given is None:
+        return text
+    words = f"ctlctl --config {quote(given)} "
+    return _WITH_SETTINGS.sub(lambda _: words, text)
+
+
 def say(message: str, who: str = "ctlctl") -> None:
     """Tell a person something beside the data: one line on stderr, with the program that says it."""
     # A full disk under stderr must not turn the verdict, which is on stdout, into something else.
     with suppress(OSError):
-        print(f"{who}: {printable(message)}", file=sys.stderr, flush=True)
+        print(f"{who}: {printable(pasteable(message))}", file=sys.stderr, flush=True)

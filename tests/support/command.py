@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+import click
+
 from ctlctl.__main__ import main
+from ctlctl.cli.app import cli
 
 #: The instant of every verdict in the vectors.
 AT = "2026-11-23T12:00:00Z"
@@ -84,3 +87,10 @@ def codes(result: Mapping[str, object]) -> set[str]:
     findings = result["findings"]
     assert isinstance(findings, list)
     return {finding["code"] for finding in findings}
+
+
+def called_with(config: str | None) -> click.Context:
+    """Return what click has while a command of `ctlctl --config ...` runs."""
+    context = click.Context(cli)
+    context.params["config"] = config
+    return click.Context(cli.commands["status"], parent=context)

@@ -1,14 +1,21 @@
 """`ctlctl status` and `check`: only what was looked at just now is ever said to be in order."""
 
+import shlex
+import subprocess
 from collections.abc import Mapping
 from typing import Any
+
+import pytest
 
 from ctlctl.fleet.check import nagios_lines
 from ctlctl.fleet.statustext import status_lines
 from ctlctl.inventory.words import Source
+from support.command import called_with
 
 NOW = 1_795_000_000
 DAY = 86_400
+#: A command that is longer than a line.
+LONG = "ctlctl phone list hq --capf-status 'Operation Pending' --device-pool 'DP Berlin' --credential mic --within 30"
 
 
 def well(**changes: object) -> dict[str, Any]:
@@ -83,3 +90,18 @@ def test_a_long_command_can_be_copied_as_it_stands() -> None:
     copied = said.split("→ ")[2].split("\n\n")[0]
     assert copied.count("\n") == copied.count(" \\\n") > 0
     assert copied.replace("\\\n", "").split() == command.split()
+
+
+@pytest.mark.parametrize("config", [None, "lab/ctld.toml", "/home/kim/My Labs/with a rather long name/ctld.toml"])
+def test_a_command_of_status_can_be_pasted_as_it_stands(config: str | None) -> None:
+    finding: dict[str, Any] = {"code": "phones-on-mic", "subject": "", "severity": "warning", "opened_at": NOW - 60}
+    finding |= {"summary": "12 phones.", "so_what": "They rely on it.", "do": [LONG, "Unlocked: ctlctl cert list hq"]}
+    with called_with(config):
+        lines = list(status_lines({"at": NOW, "clusters": [well(findings=[finding])]}, colour=False))
+    begin = next(number for number, line in enumerate(lines) if "→ ctlctl" in line)
+    told = "\n".join(lines[begin:]).partition("→ ")[2].partition("\n           →")[0]
+    given = [] if config is None else ["--config", config]
+    shell = ["sh", "-c", f"ctlctl() {{ printf '%s\\n' \"$@\"; }}\n{told}"]
+    heard = subprocess.run(shell, capture_output=True, check=True, text=True).stdout.splitlines()
+    assert heard == [*given, *shlex.split(LONG)[1:]]
+    assert finding["do"][0] == LONG

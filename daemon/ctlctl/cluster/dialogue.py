@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from ctlctl.terminal import printable, say
+from ctlctl.terminal import pasteable, printable, say
 from ctlctl.verify.settings import UsageError
 
 
@@ -63,7 +63,7 @@ class Terminal:
         """Say something."""
         import click  # noqa: PLC0415 - the command line has it, a script need not
 
-        click.echo(printable(text), err=True)
+        click.echo(printable(pasteable(text)), err=True)
 
     def ask(self, question: str, option: str, default: str | None = None) -> str:
         """Ask for a word."""

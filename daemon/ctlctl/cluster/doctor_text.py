@@ -6,7 +6,7 @@ from textwrap import TextWrapper
 from typing import Final
 
 from ctlctl.cluster.rows import LABELS, WITHOUT, Report, Row, Status, Verdict
-from ctlctl.terminal import paint, printable
+from ctlctl.terminal import paint, pasteable, printable
 
 _WORDS: Final = {
     Status.OK: ("ok", "green"),
@@ -56,4 +56,6 @@ def _said(row: Row) -> Iterator[str]:
 
 def _wrapped(text: str) -> list[str]:
     # A fingerprint is longer than a line; it stays whole, so that it can be copied.
-    return TextWrapper(_WIDTH - _LABEL - _WORD, break_on_hyphens=False, break_long_words=False).wrap(printable(text))
+    return TextWrapper(_WIDTH - _LABEL - _WORD, break_on_hyphens=False, break_long_words=False).wrap(
+        printable(pasteable(text))
+    )

@@ -12,6 +12,7 @@ from ctlctl.connectors.ports import join_endpoint, printable
 from ctlctl.enroll.credential import Server
 from ctlctl.enroll.folder import CERTIFICATE, CHAIN, KEY, KEYSTORE, KEYSTORE_PASSWORD
 from ctlctl.enroll.identity import Identity
+from ctlctl.terminal import pasteable
 from ctlctl_capf.renewal import Caution, Decision, Verdict
 from ctlctl_trust.certificate import Certificate
 from ctlctl_trust.recordcheck import serial_bytes
@@ -90,7 +91,7 @@ def report_text(report: Report) -> Iterator[str]:
         yield f"  files        {report.directory}: {KEY}, {CERTIFICATE}, {CHAIN}, {KEYSTORE} ({password})"
     if report.caution is not None:
         yield printable(f"  warn         {report.caution}", 1000)
-    yield f"Next: {report.next_step}"
+    yield pasteable(f"Next: {report.next_step}")
 
 
 def _decision(decision: Decision, certificate: Certificate | None) -> Iterator[str]:

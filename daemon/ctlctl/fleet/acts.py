@@ -17,7 +17,7 @@ from ctlctl.fleet.auditwords import phone_patterns, since
 from ctlctl.fleet.client import AskError, ask_daemon
 from ctlctl.fleet.run import OF_THE_PAST, check_cluster, load_for
 from ctlctl.fleet.words import minute, plural
-from ctlctl.terminal import printable, say
+from ctlctl.terminal import pasteable, printable, say
 from ctlctl_config.secretfiles import write_secret_file
 
 _START: Final = "Start it: systemctl start ctld, or ctld --config FILE"
@@ -133,7 +133,7 @@ def _profile_lines(answer: Mapping[str, Any], string_file: Path | None) -> Itera
         kind = "--user" if profile["kind"] == "application-user" else "--end-user"
         user, instance = profile["user"], profile["instance_id"]
         about = f"{kind} {quote(printable(user))} --instance {quote(printable(instance))}"
-        yield f"Next: ctlctl capf enroll --cluster {answer['cluster']} {about} \\"
+        yield pasteable(f"Next: ctlctl capf enroll --cluster {answer['cluster']} {about} \\")
         yield f"        --auth-string-file {string_file} --out DIR"
 
 

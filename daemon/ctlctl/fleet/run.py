@@ -13,7 +13,7 @@ from ctlctl.fleet.client import AskError, Told, ask_fleet
 from ctlctl.fleet.statustext import phone_lines, status_lines
 from ctlctl.fleet.tables import csv_text, table_lines
 from ctlctl.fleet.words import plural
-from ctlctl.terminal import columns_of, printable, say, wants_colour
+from ctlctl.terminal import columns_of, pasteable, printable, say, wants_colour
 from ctlctl_config import Settings, SettingsError, load_settings
 from ctlctl_config.names import no_such_cluster
 
@@ -236,7 +236,7 @@ def run_refresh(path: Path, words: Mapping[str, str], output: str) -> int:
                 continue
             print(f"{one['source']:<16} {'ok' if fault is None else 'FAIL  ' + printable(fault['detail'])}")
             if fault is not None and fault["advice"]:
-                print(f"{'':<16} → {printable(fault['advice'])}")
+                print(f"{'':<16} → {printable(pasteable(fault['advice']))}")
     failed = any(one["fault"] is not None and one["fault"]["kind"] != _UNSUPPORTED for one in rounds)
     return _UNDECIDED if failed else 0
 

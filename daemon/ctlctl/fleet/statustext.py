@@ -1,5 +1,6 @@
 """`ctlctl status` and `phone show` for a person: worst first, 80 columns, the next command behind every problem."""
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -7,9 +8,12 @@ from typing import Any, Final
 from ctlctl.fleet.rollouttext import brief_lines, severity
 from ctlctl.fleet.words import ago, day, left, minute, plural, span
 from ctlctl.inventory.words import Source
-from ctlctl.terminal import paint, printable
+from ctlctl.terminal import paint, pasteable, printable
 
 _WIDTH: Final = 80
+#: Words in quotes, and what stands for their blanks while a command is wrapped: printable, and in no name of anything.
+_QUOTED: Final = re.compile(r"'[^']*'")
+_HELD: Final = "\u2420"
 _COLOURS: Final = {"critical": "red", "warning": "yellow", "unknown": "yellow", "info": "bold"}
 _SHOWN: Final = ("critical", "warning", "unknown")
 _MODES: Final = {0: "non-secure", 1: "mixed mode", None: "security mode unknown"}
@@ -104,7 +108,7 @@ def _cluster(cluster: Mapping[str, Any], now: float, *, colour: bool, everything
     yield paint(printable(head), "bold", on=colour) + (" " * gap if gap > 1 else "  ") + seen
     if away is not None:
         yield from _wrapped("  ", f"{away['fault']['detail']}", 4)
-        yield f"      → ctlctl cluster doctor {cluster['name']}"
+        yield pasteable(f"      → ctlctl cluster doctor {cluster['name']}")
     yield f"  phones     {_credentials(cluster['numbers']['credentials'])}"
     yield f"  registered {_registered(cluster['numbers']['registrations'])}"
     yield f"  lists      {_lists(cluster['lists'])}"
@@ -112,7 +116,7 @@ def _cluster(cluster: Mapping[str, Any], now: float, *, colour: bool, everything
     if silent:
         yield from _wrapped("  not asked  ", ", ".join(silent), 13)
     for rollout in cluster.get("rollouts") or ():
-        yield from brief_lines(rollout, now, colour=colour)
+        yield from map(pasteable, brief_lines(rollout, now, colour=colour))
     if not live:
         label = paint(f"{'UNKNOWN':<9}", _COLOURS["unknown"], on=colour)
         yield f"  {label}  all of this is as it was {ago(cluster['at'], now)}: no running ctld told it"
@@ -171,14 +175,16 @@ def _advice(text: str) -> Iterator[str]:
     if not text.startswith("ctlctl "):
         yield from _wrapped("           → ", text, 13)
         return
-    *first, last = _wrapped("           → ", text, 15, _WIDTH - 2)
+    # What stands in quotes is one word: a backslash within them would not join the lines.
+    text = _QUOTED.sub(lambda quoted: quoted[0].replace(" ", _HELD), pasteable(text))
+    *first, last = (line.replace(_HELD, " ") for line in _wrapped("           → ", text, 15, _WIDTH - 2))
     yield from (f"{line} \\" for line in first)
     yield last
 
 
 def _wrapped(first: str, text: str, indent: int, width: int = _WIDTH) -> Iterator[str]:
     yield from textwrap.wrap(
-        printable(text),
+        printable(pasteable(text)),
         width,
         initial_indent=first,
         subsequent_indent=" " * indent,

@@ -8,7 +8,7 @@ from typing import Final
 
 from ctlctl.assess.words import count, day, listed, minute, shares, span
 from ctlctl.plan.model import ExclusionCode, Guard, GuardVerdict, Plan, PlannedWindow, SealedPlan
-from ctlctl.terminal import paint, printable
+from ctlctl.terminal import paint, pasteable, printable
 from ctlctl_capf.rollout.model import Operation
 from ctlctl_config.rollout import WEEKDAYS
 
@@ -67,7 +67,7 @@ def plan_lines(plan: Plan, name: str, *, colour: bool) -> Iterator[str]:
 def saved_lines(sealed: SealedPlan, path: str) -> Iterator[str]:
     """Give what is said when a plan was saved: that nothing was done, and what comes next."""
     yield f"Nothing has been changed. Plan {sealed.id} is saved in {printable(path)}"
-    yield f"Next: ctlctl plan approve {printable(quote(path))}"
+    yield pasteable(f"Next: ctlctl plan approve {printable(quote(path))}")
 
 
 def shown_lines(sealed: SealedPlan, *, colour: bool) -> Iterator[str]:
@@ -102,7 +102,9 @@ def _guards(guards: Sequence[Guard], *, colour: bool) -> Iterator[str]:
     title = "guards"
     for verdict, words in told:
         word = paint(f"{verdict:<9}", _COLOURS[verdict], on=colour)
-        for line in wrap(printable(words), _WIDTH - _TITLE - 11, break_on_hyphens=False, break_long_words=False):
+        for line in wrap(
+            printable(pasteable(words)), _WIDTH - _TITLE - 11, break_on_hyphens=False, break_long_words=False
+        ):
             yield f"  {title:<{_TITLE}}{word}{line}"
             title, word = "", " " * 9
 

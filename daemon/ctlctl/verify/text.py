@@ -5,7 +5,7 @@ from datetime import datetime
 from textwrap import TextWrapper
 from typing import NamedTuple
 
-from ctlctl.terminal import paint, printable
+from ctlctl.terminal import paint, pasteable, printable
 from ctlctl.verify.bulk import Batch
 from ctlctl.verify.result import Result, Verdict, checksums, signed_at
 from ctlctl_trust.codes import UNDECIDED, Code, Severity, severity_of
@@ -293,7 +293,7 @@ def _verdict_lines(result: Result, style: Style) -> list[str]:
     lines = [", ".join([word, *tally]) + "." + _what_it_means(result)]
     hint = _next_step(result, style.given)
     if hint:
-        lines.append(f"Next: {hint}")
+        lines.append(pasteable(f"Next: {hint}"))
     return lines
 
 
