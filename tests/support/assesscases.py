@@ -154,7 +154,7 @@ NODE_CASES = {
         lambda: whole(services=(service("sub1", "Cisco Tftp", "Stopped", since=NOW - 7200),)),
         S.CRITICAL,
         "sub1/Cisco Tftp",
-        "Cisco Tftp of sub1 is stopped for 2 h, says Control Center (5 min ago), and is activated.",
+        "Cisco Tftp of sub1 is stopped, for 2 h, says Control Center (5 min ago), and is activated.",
     ),
     C.REPLICATION_BROKEN: Case(
         replicated(state=4, status="Setup Failed"),
@@ -187,7 +187,7 @@ NODE_CASES = {
         holding(itl_hash="ab" * 16),
         S.WARNING,
         "itl",
-        "1 registered phone does not hold the newest ITL, which is known for 50 d, by their own pages: 1 holds one "
+        "1 registered phone does not hold the newest ITL, first seen 50 d ago, by their own pages: 1 holds one "
         "that no node was ever seen to serve (8841: 1).",
     ),
     C.TVS_UNAWARE: Case(

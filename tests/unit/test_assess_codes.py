@@ -1,10 +1,12 @@
 """Every code fires for what it is about, with its severity, and nothing fires for a cluster in good health."""
 
-from collections.abc import Callable
-from dataclasses import replace
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
 
 import pytest
 
+from ctlctl.assess.assessment import assess
 from ctlctl.assess.model import ClusterCode as C
 from ctlctl.assess.model import FindingSeverity as S
 from ctlctl.inventory.values import ClusterFacts, Phone, PortState, SecurityModeChange, Snapshot, SourceState
@@ -332,6 +334,37 @@ NEAR_MISSES: dict[C, Case] = {
         S.CRITICAL,
     ),
 }
+
+
+def instants(value: object) -> set[int]:
+    """Return every instant of the last year in a snapshot."""
+    if isinstance(value, int):
+        return {value} if NOW - 365 * DAY < value <= NOW else set()
+    parts = [getattr(value, each.name) for each in fields(value)] if is_dataclass(value) else value
+    if isinstance(parts, Mapping):
+        parts = list(parts.values())
+    return set().union(*map(instants, parts)) if isinstance(parts, list | tuple) else set()
+
+
+@pytest.mark.parametrize("code", list(CASES))
+def test_no_finding_names_a_length_of_time_that_is_none(code: C) -> None:
+    case = CASES[code]
+    snapshot = case.snapshot()
+    told = [
+        one for now in instants(snapshot) for one in assess(snapshot, case.policy, now).findings if one.code is code
+    ]
+    words = [text for one in told for text in (one.summary, one.so_what, *one.do)]
+    assert [text for text in words if re.search(r"\b0 (s|min|h|d)\b|less than", text)] == []
+
+
+def test_what_is_found_the_first_time_may_have_begun_long_ago() -> None:
+    def said(seconds: int) -> str:
+        ports = (PortState("pub", "sip", REFUSED, NOW - seconds), PortState("pub", "tvs", None, NOW))
+        return found(healthy(ports=ports))[C.PORT_SILENT, "pub"].summary
+
+    assert said(0) == "Port sip of pub does not answer, first seen just now: connection refused."
+    assert said(9) == said(0)
+    assert said(600) == "Port sip of pub does not answer, for 10 min: connection refused."
 
 
 @pytest.mark.parametrize("code", list(NEAR_MISSES))

@@ -154,7 +154,7 @@ def test_credentials_are_counted_by_what_they_matter() -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (0, "0 s"),
+        (0, "less than 1 s"),
         (119, "119 s"),
         (120, "2 min"),
         (7199, "119 min"),
@@ -172,6 +172,7 @@ def test_spans(seconds: int, words: str) -> None:
 
 def test_words() -> None:
     assert (day(NOW), minute(NOW), month(NOW)) == ("2026-11-23", "2026-11-23 00:00Z", "2026-11")
+    assert ago(NOW, NOW) == "just now"
     assert ago(NOW, NOW - 60) == "60 s ago"
     assert ago(NOW, NOW + 3 * DAY) == "3 d ahead of this clock"
     assert ends(NOW, NOW + 47 * DAY) == "ends 2027-01-09 (47 d)"

@@ -7,7 +7,7 @@ from ctlctl.assess.draft import Findings
 from ctlctl.assess.known import PORT_SERVICES, SERVICE_TFTP, Known
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
 from ctlctl.assess.numbers import Tally
-from ctlctl.assess.words import DAY, count, listed, minute, span
+from ctlctl.assess.words import DAY, count, lasting, listed, minute
 from ctlctl.inventory.values import PortState, Snapshot
 from ctlctl.inventory.words import Source
 
@@ -144,7 +144,7 @@ def _ports(ports: Iterable[PortState], known: Known, now: int, findings: Finding
         findings.add(
             ClusterCode.PORT_SILENT,
             FindingSeverity.WARNING,
-            f"{what} of {node} {verb} for {span(now - since)}: {'' if fault is None else fault.detail.rstrip('.')}.",
+            f"{what} of {node} {verb}, {lasting(now, since)}: {'' if fault is None else fault.detail.rstrip('.')}.",
             "The node is off or cannot be reached from here, and its phones have gone to others."
             if everything
             else "What phones ask there is not served, or this machine cannot reach it.",

@@ -13,7 +13,7 @@ from ctlctl.assess.known import Known
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Held, HeldVersion, Json, Policy
 from ctlctl.assess.numbers import Tally
 from ctlctl.assess.seen import CALLMANAGER, CALLMANAGER_ECDSA, CAPF, TVS
-from ctlctl.assess.words import ago, count, day, listed, span
+from ctlctl.assess.words import ago, count, day, listed
 from ctlctl_trust.tlv import Role
 
 if TYPE_CHECKING:
@@ -316,8 +316,8 @@ def report_not_taken(tally: Tally, policy: Policy, now: int, findings: Findings)
         findings.add(
             ClusterCode.LIST_NOT_TAKEN,
             FindingSeverity.WARNING if late else FindingSeverity.INFO,
-            f"{count(group.count, 'phone')} {verb} not taken the {kind.upper()} of {day(since)} ({span(now - since)} "
-            f"old), {group.secure:,} of them in secure profiles ({group.kinds}).",
+            f"{count(group.count, 'phone')} {verb} not taken the {kind.upper()} of {day(since)} (first seen "
+            f"{ago(now, since)}), {group.secure:,} of them in secure profiles ({group.kinds}).",
             "A phone that misses this list and the next may find nobody in its own whom it can still trust.",
             _waiting(findings) + "reset them, and switch on those that are off",
             f"ctlctl phone list {findings.cluster} --not-taken {kind}",
@@ -353,7 +353,7 @@ def report_phones_behind(tally: Tally, policy: Policy, now: int, findings: Findi
             ClusterCode.PHONE_LIST_OLD,
             FindingSeverity.WARNING if late else FindingSeverity.INFO,
             f"{count(group.count, 'registered phone')} {'does' if group.count == 1 else 'do'} not hold the newest "
-            f"{kind.upper()}, which is known for {span(now - since)}, by their own pages: {said} ({group.kinds}).",
+            f"{kind.upper()}, first seen {ago(now, since)}, by their own pages: {said} ({group.kinds}).",
             "Such a phone did not load the newest list when it started last, or has not started since: what only the "
             "newest list names, it does not trust.",
             _waiting(findings) + "reset one of them, and read its status messages",

@@ -21,7 +21,7 @@ from ctlctl.assess.numbers import Tally
 from ctlctl.assess.seen import CALLMANAGER_ECDSA
 from ctlctl.assess.shownlists import report_shown_lists
 from ctlctl.assess.takenback import Doubt, between, doubt, report_taken_back
-from ctlctl.assess.words import ago, count, moment, span
+from ctlctl.assess.words import ago, count, lasting, moment
 from ctlctl.inventory.values import ListVersion, ServedList, Snapshot
 from ctlctl.inventory.words import Fault, ListKind, Source
 from ctlctl_trust import ListReport, check_agreement, verify_trust_list
@@ -132,7 +132,7 @@ class ListRules:
         if served.kind == "ctl" and not self._known.is_mixed:
             # A cluster that never was in mixed mode has no CTL.
             return
-        since = "" if served.absent_since is None else f", since {span(self._now - served.absent_since)}"
+        since = "" if served.absent_since is None else f", {lasting(self._now, served.absent_since)}"
         what = "an empty file instead of" if is_empty else "no"
         mixed = " The cluster is in mixed mode." if served.kind == "ctl" else ""
         self._findings.add(

@@ -7,7 +7,7 @@ from ctlctl.assess.answers import silent_nodes
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
 from ctlctl.assess.refused import NOT_TRIED, evidence_of, refusal_of, what_to_do
-from ctlctl.assess.words import ago, listed, span
+from ctlctl.assess.words import ago, lasting, listed
 from ctlctl.inventory.nodenames import folded
 from ctlctl.inventory.nodevalues import NodeState
 from ctlctl.inventory.values import Snapshot
@@ -138,7 +138,7 @@ class _Rules:
         since = min(state.since for state, _ in group) if since is None else since
         answers = [state.at for state, _ in group if state.at is not None]
         last = f"last answer {ago(self._now, max(answers))}" if answers else "it never answered"
-        return nodes, f"for {span(self._now - since)} ({last})"
+        return nodes, f"{lasting(self._now, since)} ({last})"
 
     def _refused(self, account: str, group: Sequence[tuple[NodeState, Fault]]) -> None:
         refusal = refusal_of(account, self._snapshot)

@@ -10,7 +10,7 @@ from ctlctl.assess.draft import Findings
 from ctlctl.assess.known import Known, epoch
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
 from ctlctl.assess.seen import CALLMANAGER, CAPF, ITL_RECOVERY, TVS
-from ctlctl.assess.words import ago, count, listed, minute, span
+from ctlctl.assess.words import ago, count, lasting, listed, minute
 from ctlctl.inventory.nodevalues import BackupFact, NtpFact, ReplicationFact
 from ctlctl.inventory.values import Snapshot
 from ctlctl.inventory.words import Source
@@ -103,7 +103,7 @@ class PlatformRules:
         self._findings.add(
             ClusterCode.REPLICATION_BROKEN,
             FindingSeverity.UNKNOWN if unknown else FindingSeverity.WARNING,
-            f"{what}{differ}, for {span(self._now - fact.since)} (as {fact.asked} sees it, "
+            f"{what}{differ}, {lasting(self._now, fact.since)} (as {fact.asked} sees it, "
             f"{self._age(fact.asked, fact.since)}).",
             "What is changed on the publisher does not reach it: certificates, trust stores and phones' settings "
             "differ from node to node.",
@@ -145,7 +145,7 @@ class PlatformRules:
         self._findings.add(
             ClusterCode.CLOCK_UNSYNCHRONISED,
             severity,
-            f"{what}{offset}, for {span(self._now - fact.since)} (seen {self._age(fact.node, fact.since)}).",
+            f"{what}{offset}, {lasting(self._now, fact.since)} (seen {self._age(fact.node, fact.since)}).",
             "Certificates seem to begin or end at the wrong time, replication and LSCs suffer; phones take their time "
             "from here.",
             f"On {node}: utils ntp status; on the publisher: check the NTP servers, and UDP port 123 on the way",

@@ -4,7 +4,7 @@ from typing import Final
 
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json
-from ctlctl.assess.words import span
+from ctlctl.assess.words import lasting
 from ctlctl.inventory.refused import RefusedAccount
 from ctlctl.inventory.values import Snapshot
 
@@ -47,7 +47,7 @@ def report_writer(snapshot: Snapshot, now: int, findings: Findings) -> None:
     findings.add(
         ClusterCode.CREDENTIALS_REFUSED,
         FindingSeverity.CRITICAL,
-        f"{refusal.interface} refuses the account for changes or its password, for {span(now - refusal.at)}.",
+        f"{refusal.interface} refuses the account for changes or its password, {lasting(now, refusal.at)}.",
         f"Rollouts wait, and no CAPF profile is changed or renewal ordered. {NOT_TRIED}",
         *what_to_do(findings.cluster),
         subject=_WRITER,

@@ -12,7 +12,7 @@ from ctlctl.assess.answers import Answers
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.known import SERVICE_CALLMANAGER, SERVICE_CAPF, SERVICE_TFTP, SERVICE_TVS, Known
 from ctlctl.assess.model import ClusterCode, FindingSeverity
-from ctlctl.assess.words import ago, span
+from ctlctl.assess.words import ago, lasting
 from ctlctl.inventory.nodenames import folded
 from ctlctl.inventory.nodevalues import ServiceFact
 from ctlctl.inventory.values import Snapshot
@@ -153,7 +153,7 @@ class ServiceRules:
             ClusterCode.SERVICE_NOT_RUNNING,
             # A word that is not known is no proof that it is down.
             matter.severity if told or matter.severity is FindingSeverity.INFO else FindingSeverity.UNKNOWN,
-            f"{name} of {node} is {word} for {span(self._now - fact.since)}, says {source} ({ago(self._now, at)}), "
+            f"{name} of {node} is {word}, {lasting(self._now, fact.since)}, says {source} ({ago(self._now, at)}), "
             f"{'and is activated' if fact.activated else 'and should run'}.",
             matter.so_what,
             f"On {node}: utils service start {name}; if it stops again, its traces say why",

@@ -7,7 +7,7 @@ from ctlctl.assess.answers import Answers
 from ctlctl.assess.draft import Findings
 from ctlctl.assess.known import Known
 from ctlctl.assess.model import ClusterCode, FindingSeverity
-from ctlctl.assess.words import ago, span
+from ctlctl.assess.words import ago, lasting
 from ctlctl.inventory.nodenames import folded
 from ctlctl.inventory.nodevalues import ShownList
 from ctlctl.inventory.values import ServedList, Snapshot
@@ -42,7 +42,7 @@ def _fails(node: str, shown: ShownList, now: int, at: int, findings: Findings) -
     findings.add(
         ClusterCode.LIST_FAILS_ON_NODE,
         FindingSeverity.CRITICAL,
-        f"CUCM itself says that the {shown.kind.upper()} of {node} does not verify, for {span(now - shown.since)} "
+        f"CUCM itself says that the {shown.kind.upper()} of {node} does not verify, {lasting(now, shown.since)} "
         f"(show {shown.kind}, {ago(now, at)}).",
         "Phones refuse it too: they keep the list they hold, and new ones have none that they could check.",
         "On the publisher: utils ctl update CTLFile, then restart Cisco Tftp on every node that runs it"

@@ -6,7 +6,7 @@ from ctlctl.assess.draft import Findings
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json, Policy
 from ctlctl.assess.nodesources import is_of_nodes, report_node_sources, told_by_node
 from ctlctl.assess.refused import NOT_TRIED, evidence_of, refusal_of, report_writer, what_to_do
-from ctlctl.assess.words import ago, count, span
+from ctlctl.assess.words import ago, count, lasting, span
 from ctlctl.inventory.values import Snapshot, SourceState
 from ctlctl.inventory.words import Fault, Source
 
@@ -125,7 +125,7 @@ def _failing(  # noqa: PLR0913 - what happened to whom, and what is known beside
         findings.add(
             ClusterCode.CREDENTIALS_REFUSED,
             FindingSeverity.CRITICAL,
-            f"{_NAMES[source]} refuses the user or the password, for {span(now - since)} ({last}).",
+            f"{_NAMES[source]} refuses the user or the password, {lasting(now, since)} ({last}).",
             f"{_WITHOUT[source]} {NOT_TRIED}",
             *what_to_do(findings.cluster),
             doctor,
@@ -137,7 +137,7 @@ def _failing(  # noqa: PLR0913 - what happened to whom, and what is known beside
         findings.add(
             ClusterCode.IDENTITY_CHANGED,
             FindingSeverity.CRITICAL,
-            f"The server of {_NAMES[source]} does not prove itself, for {span(now - since)} ({last}): "
+            f"The server of {_NAMES[source]} does not prove itself, {lasting(now, since)} ({last}): "
             f"{fault.detail.rstrip('.')}.",
             f"{_WITHOUT[source]} Either tomcat was renewed, or somebody else is answering.",
             "Compare the fingerprint with the node itself (show cert own tomcat), then write it as tls_pin",
@@ -150,7 +150,7 @@ def _failing(  # noqa: PLR0913 - what happened to whom, and what is known beside
         findings.add(
             ClusterCode.CLUSTER_BUSY,
             FindingSeverity.INFO,
-            f"{_NAMES[source]} {'say' if source in _MANY else 'says'} to be busy, for {span(now - since)} ({last}).",
+            f"{_NAMES[source]} {'say' if source in _MANY else 'says'} to be busy, {lasting(now, since)} ({last}).",
             "Collecting takes longer; phones are not concerned.",
             "Use fewer tools at the same time, or lower calls_per_minute and page_size in the settings",
             subject=source.value,
@@ -161,7 +161,7 @@ def _failing(  # noqa: PLR0913 - what happened to whom, and what is known beside
     findings.add(
         ClusterCode.SOURCE_FAILING,
         FindingSeverity.UNKNOWN if stale else FindingSeverity.WARNING,
-        f"{_NAMES[source]} cannot be asked, for {span(now - since)} ({last}): {fault.detail.rstrip('.')}.",
+        f"{_NAMES[source]} cannot be asked, {lasting(now, since)} ({last}): {fault.detail.rstrip('.')}.",
         # What it said lately is shown and counted: to say that nothing is known would contradict that.
         _WITHOUT[source]
         if stale

@@ -15,7 +15,7 @@ from ctlctl.assess.families import knows_itl
 from ctlctl.assess.judged import Judged
 from ctlctl.assess.model import ClusterCode, Held, Json, PhoneView, Policy
 from ctlctl.assess.numbers import REGISTERED, Group
-from ctlctl.assess.words import count, minute, span
+from ctlctl.assess.words import ago, count, minute
 from ctlctl.inventory.values import Phone
 from ctlctl.inventory.words import ListKind
 
@@ -174,7 +174,7 @@ def report_taken_back(one: Judged, found: Between, phones: Doubt, now: int, find
     findings.add(
         ClusterCode.LIST_CONTINUITY_BROKEN,
         severity,
-        f"{one.name} was taken back {span(now - current.first_seen)} ago: it is signed by whom phones knew before, but "
+        f"{one.name} was taken back {ago(now, current.first_seen)}: it is signed by whom phones knew before, but "
         f"not by whom the list names that was served between {minute(first)} and {minute(last)}. That list may be held "
         f"by: {'; '.join(said) if said else 'nobody knows whom, for no phone is known'}.",
         "A phone that holds the list of between refuses this one at its next reset, and with it its configuration; all "

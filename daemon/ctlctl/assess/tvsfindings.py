@@ -10,7 +10,7 @@ from ctlctl.assess.known import SERVICE_TVS, Known, epoch
 from ctlctl.assess.model import ClusterCode, FindingSeverity, Json
 from ctlctl.assess.numbers import Tally
 from ctlctl.assess.seen import CALLMANAGER, CALLMANAGER_ECDSA, CAPF, TOMCAT, TVS
-from ctlctl.assess.words import ago, count, listed, span
+from ctlctl.assess.words import ago, count, lasting, listed
 from ctlctl.inventory.nodevalues import TvsAnswer
 from ctlctl.inventory.values import Snapshot
 from ctlctl.inventory.words import Source
@@ -60,7 +60,7 @@ class TvsRules:
         self._findings.add(
             ClusterCode.TVS_UNAWARE,
             FindingSeverity.CRITICAL,
-            f"TVS of {node} does not know {listed(names)}, for {span(self._now - first.since)} "
+            f"TVS of {node} does not know {listed(names)}, {lasting(self._now, first.since)} "
             f"(asked {ago(self._now, at)}).",
             self._so_what(names),
             "Renew and reset nothing more before it does",

@@ -7,6 +7,8 @@ from typing import Final
 DAY: Final = 86_400
 #: Names that a sentence lists before it only counts.
 _NAMES_LISTED: Final = 4
+#: A round takes a few seconds until what it saw is judged.
+_FIRST_SEEN_SECONDS: Final = 10
 
 
 def moment(instant: int) -> datetime:
@@ -37,6 +39,8 @@ def month(instant: int) -> str:
 def span(seconds: int) -> str:
     """Return a length of time as a person says it: "40 s", "2 h 10 min", "47 d"."""
     seconds = abs(seconds)
+    if not seconds:
+        return "less than 1 s"
     if seconds < 120:
         return f"{seconds} s"
     minutes = seconds // 60
@@ -51,14 +55,21 @@ def span(seconds: int) -> str:
 
 def ago(now: int, then: int) -> str:
     """Return how long ago something was; an instant ahead of the clock is said to be."""
+    if then == now:
+        return "just now"
     return f"{span(now - then)} ago" if then <= now else f"{span(then - now)} ahead of this clock"
+
+
+def lasting(now: int, since: int) -> str:
+    """Return for how long something is so, "for 2 h", or that nobody saw it before: it may have begun long ago."""
+    return f"for {span(now - since)}" if abs(now - since) >= _FIRST_SEEN_SECONDS else "first seen just now"
 
 
 def ends(now: int, end: int) -> str:
     """Return "ends 2027-01-09 (47 d)" or "ended 2026-11-01 (22 d ago)"."""
     if end < now:
         return f"ended {day(end)} ({span(now - end)} ago)"
-    return f"ends {day(end)} ({span(end - now)})"
+    return f"ends {day(end)} ({span(end - now) if end > now else 'now'})"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -7,11 +7,11 @@ _STEPS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
 def span(seconds: float) -> str:
-    """Return a length of time: "2 min", "5 h", "47 d"."""
+    """Return a length of time: "2 min", "5 h", "47 d"; what is shorter than a second counts as one."""
     for size, unit in _STEPS:
         if seconds >= 2 * size or (unit == "min" and seconds >= size):
             return f"{int(seconds // size)} {unit}"
-    return f"{int(seconds)} s"
+    return f"{max(1, int(seconds))} s"
 
 
 def ago(then: int | None, now: float) -> str:
