@@ -95,9 +95,14 @@ def up(  # noqa: PLR0913 - one argument per option
 
 
 @lab.command()
+@click.option("--wait", is_flag=True, help="Wait until a lab that was just started is up: a minute at most.")
 @_DIRECTORY
-def status(directory: Path) -> None:
+def status(*, wait: bool, directory: Path) -> None:
     """Show what a running lab is doing."""
+    if wait:
+        from ctlctl_lab.control import wait_for_lab  # noqa: PLC0415 - see above
+
+        wait_for_lab(directory)
     _ask(directory, "status")
 
 

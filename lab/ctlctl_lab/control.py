@@ -6,6 +6,7 @@ The kernel keeps others away: directory and socket belong to who started the lab
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,9 @@ _MAX_LINE: Final = 1024 * 1024
 #: Real seconds that an operator waits: a scenario for 40,000 phones takes long.
 _PATIENCE: Final = 120.0
 _PEER_SECONDS: Final = 5.0
+#: Real seconds until a lab that was just started is up, even a large one on a slow machine, and between two looks.
+_COMING_UP: Final = 60.0
+_LOOK_SECONDS: Final = 0.1
 
 #: What a request carries besides the word for what is to be done.
 Words = Mapping[str, str]
@@ -238,6 +242,26 @@ class ControlServer:
         except ValueError:
             request = None
         peer.sendall(json.dumps(self._operator.answer(request)).encode() + b"\n")
+
+
+def wait_for_lab(directory: Path, seconds: float = _COMING_UP) -> None:
+    """Wait until a lab listens in a directory: its settings are written by then, and its services listen.
+
+    Args:
+        directory: the lab's.
+        seconds: how long at most; whoever asks after that is told that there is none.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock, _address(directory) as address:
+                sock.connect(address)
+        except (FileNotFoundError, ConnectionRefusedError):
+            time.sleep(_LOOK_SECONDS)
+        except OSError:
+            return
+        else:
+            return
 
 
 def ask_lab(directory: Path, do: str, **words: str) -> list[str]:

@@ -111,9 +111,12 @@ def test_a_killed_lab_leaves_a_directory_that_starts(tmp_path: Path) -> None:
         process.wait(30)
         assert (path / "lab.sock").exists()
         assert "no lab runs in" in lab(path, "status", code=3)
-    with lab_up(path) as (_, lines):
+    waiting = [sys.executable, "-m", "ctlctl", "lab", "status", "--wait", "--dir", str(path)]
+    with subprocess.Popen(waiting, stdout=subprocess.PIPE, text=True) as waiter, lab_up(path) as (_, lines):
         assert lines[-1].startswith("ready")
         assert "healthy" in lab(path, "status")
+        assert "healthy" in waiter.communicate(timeout=90)[0]
+        assert waiter.returncode == 0
 
 
 def test_two_labs_do_not_share_a_directory(directory: Path) -> None:

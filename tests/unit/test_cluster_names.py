@@ -1,12 +1,14 @@
 """A cluster that no settings know is a mistake of whoever typed its name, for every command that takes one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
 from ctlctl.cli.app import cli
+from ctlctl.service.server import ApiServer, Peer
 from support.command import ctlctl
 
 CLUSTER = """
@@ -66,6 +68,32 @@ def test_a_name_that_is_like_none_is_taken_for_none(settings: Path) -> None:
     assert "has no cluster 'zzz'; it has: hq, branch-7\n" in ctlctl("--config", settings, "status", "zzz").err
     settings.write_text("")
     assert "has no cluster 'zzz'; it has: none\n" in ctlctl("--config", settings, "status", "zzz").err
+
+
+def test_a_refresh_waits_for_a_ctld_that_was_just_started_if_told_to(
+    settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("--config", settings, "cluster", "refresh", "hq")
+    assert ctlctl(*words).code == 3
+    asked: list[str] = []
+
+    def told(ask: str, given: Mapping[str, str], who: Peer) -> dict[str, Any]:
+        asked.append(ask)
+        return {"rounds": [], "cluster": {"name": given["cluster"], "by": who.uid, "sources": {}}}
+
+    server = ApiServer(settings.parent / "ctld.socket", "no-such-group", told)
+
+    def between_looks(_: float) -> None:
+        # It comes when somebody has looked for it in vain.
+        if not server.path.exists():
+            server.start()
+
+    monkeypatch.setattr("ctlctl.fleet.client.time.sleep", between_looks)
+    try:
+        assert ctlctl(*words, "--wait").code == 0
+    finally:
+        server.stop()
+    assert asked == ["refresh", "cluster-status"]
 
 
 def test_a_name_that_is_known_is_undecided_while_nobody_answers(settings: Path) -> None:

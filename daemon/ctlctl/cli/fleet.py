@@ -278,11 +278,19 @@ def cluster_status(context: click.Context, settings: SettingsFile, name: str, ou
     is_flag=True,
     help="Try accounts once more that were refused and are right again with the same password.",
 )
+@click.option("--wait", is_flag=True, help="Wait for a ctld that was just started: a minute at most.")
 @_TEXT_OUTPUT
 @pass_settings_file
 @click.pass_context
 def cluster_refresh(
-    context: click.Context, settings: SettingsFile, *, name: str, source: str, retry_credentials: bool, output: str
+    context: click.Context,
+    settings: SettingsFile,
+    *,
+    name: str,
+    source: str,
+    retry_credentials: bool,
+    wait: bool,
+    output: str,
 ) -> None:
     """Have ctld ask a cluster now, and wait until it has.
 
@@ -293,4 +301,4 @@ def cluster_refresh(
     from ctlctl.fleet.run import run_refresh  # noqa: PLC0415 - see above
 
     words = _words({"cluster": name, "source": source, "retry_credentials": "yes" if retry_credentials else ""})
-    context.exit(guarded(lambda: run_refresh(settings.to_read(), words, output)))
+    context.exit(guarded(lambda: run_refresh(settings.to_read(), words, output, wait=wait)))

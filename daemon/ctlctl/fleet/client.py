@@ -15,6 +15,9 @@ from ctlctl.fleet.files import SnapshotError, SnapshotFiles
 #: Seconds that an answer may take; a refresh of a large cluster waits for RIS.
 _SECONDS: Final = 30.0
 _REFRESH_SECONDS: Final = 1800.0
+#: Seconds until a daemon that was just started is there, even on a slow machine, and between two looks.
+_START_SECONDS: Final = 60.0
+_LOOK_SECONDS: Final = 0.1
 _UNDECIDED: Final = 3
 _DENIED: Final = 4
 
@@ -78,6 +81,25 @@ def ask_daemon(path: Path, ask: str, words: Mapping[str, str]) -> dict[str, Any]
     if not isinstance(found, dict):
         raise ConnectionResetError("its answer makes no sense")
     return found
+
+
+def wait_for_daemon(path: Path) -> None:
+    """Wait until the daemon listens on its socket, a minute at most; the question that follows says what it comes to.
+
+    Args:
+        path: its socket.
+    """
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+                sock.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            time.sleep(_LOOK_SECONDS)
+        except OSError:
+            return
+        else:
+            return
 
 
 def ask_fleet(socket_path: Path, snapshot: Path, ask: str, words: Mapping[str, str]) -> Told:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ctlctl.fleet.check import nagios_lines
-from ctlctl.fleet.client import AskError, Told, ask_fleet
+from ctlctl.fleet.client import AskError, Told, ask_fleet, wait_for_daemon
 from ctlctl.fleet.statustext import phone_lines, status_lines
 from ctlctl.fleet.tables import csv_text, table_lines
 from ctlctl.fleet.words import plural
@@ -194,13 +194,16 @@ def run_cluster(path: Path, name: str, output: str) -> int:
     return 0
 
 
-def _ask_refresh(path: Path, words: Mapping[str, str]) -> Told:
+def _ask_refresh(path: Path, words: Mapping[str, str], *, wait: bool) -> Told:
     """Have a cluster asked, and add to each round what only some nodes did not answer: that ends no round.
 
     Raises:
         AskError: there is no answer.
     """
     settings = load_for(path)
+    check_cluster(path, settings, words)
+    if wait:
+        wait_for_daemon(settings.api.socket)
     told = _ask_by(path, settings, "refresh", words)
     with suppress(AskError):
         document = _ask_by(path, settings, "cluster-status", {"cluster": words["cluster"]}).answer["cluster"]
@@ -213,10 +216,17 @@ def _ask_refresh(path: Path, words: Mapping[str, str]) -> Told:
     return told
 
 
-def run_refresh(path: Path, words: Mapping[str, str], output: str) -> int:
-    """Have the daemon ask a cluster now; return 0 if every source answered, 3 if one did not."""
+def run_refresh(path: Path, words: Mapping[str, str], output: str, *, wait: bool = False) -> int:
+    """Have the daemon ask a cluster now; return 0 if every source answered, 3 if one did not.
+
+    Args:
+        path: the settings file.
+        words: what belongs to the question.
+        output: "text" or "json".
+        wait: whether to wait for a daemon that does not listen yet.
+    """
     try:
-        told = _ask_refresh(path, words)
+        told = _ask_refresh(path, words, wait=wait)
     except AskError as error:
         return _failed(error)
     rounds = told.answer["rounds"]
