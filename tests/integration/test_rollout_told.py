@@ -37,6 +37,11 @@ def test_a_halted_rollout_is_critical_everywhere_until_it_is_aborted(tmp_path: P
             halted = until(watched, 150, "halted", "finished")
             assert halted["mode"] == "halted"
             plan = halted["plan"]
+            # What stands still has no end that anybody could tell.
+            assert halted["finish"] is None
+            said = watched.ctlctl("rollout", "status", plan).out
+            assert "finish" not in said
+            assert f"then ctlctl --config {watched.settings} rollout resume {plan}\n" in said
 
             # Metrics follow within seconds.
             mine = {"cluster": "lab", "rollout": plan}
@@ -54,7 +59,7 @@ def test_a_halted_rollout_is_critical_everywhere_until_it_is_aborted(tmp_path: P
             said = watched.ctlctl("status", "lab").out
             assert f"rollout {plan} halted" in said
             assert f"ctlctl --config {watched.settings} rollout status {plan}" in said
-            assert all(len(line) <= 80 for line in said.splitlines() if "→ ctlctl" not in line)
+            assert all(len(line) <= 80 for line in said.splitlines() if str(watched.settings) not in line)
             assert "critical" in said.splitlines()[-1]
             done = watched.ctlctl("check", "lab")
             assert done.code == 1
@@ -72,7 +77,7 @@ def test_a_halted_rollout_is_critical_everywhere_until_it_is_aborted(tmp_path: P
             assert watched.ctlctl("rollout", "abort", "1", "--reason", "no MIC CA").code == 0
             until(watched, 60, "aborted")
             eventually(lambda: samples(watched, "ctl_rollout_state", **mine, state="aborted") == [1], "its end")
-            eventually(lambda: "rollout" not in watched.ctlctl("status", "lab").out, "status forgets it")
+            eventually(lambda: plan not in watched.ctlctl("status", "lab").out, "status forgets it")
             assert samples(watched, "ctl_rollout_halt") == []
             assert samples(watched, "ctl_rollout_carried_out") == []
             assert total(watched, "ctl_rollout_results_total") == status(watched)["phones"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ctlctl.fleet.words import minute
 from ctlctl_capf.rollout.reasons import RETRY, Reason, Retry, failure_of
 from ctlctl_lab.build import WRITER
 from ctlctl_lab.model import CALLMANAGER, INSTALL, SERVICE_CAPF, Account
@@ -258,6 +259,9 @@ def test_clocks_that_jump_and_windows_that_close(tmp_path: Path) -> None:
             world.faults.clock_offset += closes + 1 - world.now()
             closed = waited(watched, 60, lambda told: told["hold"] == "no-window", "the window is closed")
             assert closed["mode"] == "running"
+            assert closed["next_window"] == {"opens": opens + DAY, "closes": closes + DAY}
+            said = " ".join(watched.ctlctl("rollout", "status", "1").out.split())
+            assert f"waits for the next window, which opens {minute(int(opens) + DAY)}" in said
             written = len(axl.writes)
             world.faults.clock_offset += 180
             waited(watched, 60, lambda told: not at_work(told) - told["counts"].get("planned", 0), "all at rest")

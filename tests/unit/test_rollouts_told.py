@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from ctlctl.act.rolloutrows import RolloutRowError
 from ctlctl.fleet.check import nagios_lines
 from ctlctl.fleet.rollouttext import brief_lines
+from ctlctl.fleet.words import minute
 from ctlctl.metrics.rollouts import ROLLOUT_GAUGES, SHOWN_SECONDS, RolloutCollector
 from ctlctl.metrics.telemetry import Telemetry
 from ctlctl.service.rolloutfacts import FRESH_SECONDS, RolloutFacts
@@ -109,12 +110,16 @@ def test_who_scrapes_often_is_told_the_same(store: Store) -> None:
     assert document["failures"] == {"invalid-lsc": 1, "offline": 1}
     assert facts.results() == {}
     assert [one["plan"] for one in facts.brief("hq")] == ["27e654"]
+    assert facts.brief("hq")[0]["finish"] is not None
     assert facts.brief("branch") == ()
     assert rollouts.asked == 1
     clock[0] = FRESH_SECONDS
     rollouts.documents = [rollout("hq", "27e654", NOW, ended_at=NOW, mode="finished")]
     assert facts.brief("hq") == ()
     assert rollouts.asked == 2
+    clock[0] += FRESH_SECONDS
+    rollouts.documents = [rollout("hq", "27e654", NOW, mode="paused")]
+    assert facts.brief("hq")[0]["finish"] is None
 
 
 def test_a_store_in_trouble_costs_no_scrape(store: Store) -> None:
@@ -151,6 +156,12 @@ def test_status_has_a_line_for_a_rollout_under_way() -> None:
     assert line.startswith("  rollout    27e654 running · 88 of 400 phones done, 12 in flight, 2 failed")
     late = " ".join(brief_lines(briefly(behind=True, finish=None), NOW, colour=False))
     assert late.endswith("BEHIND its deadline")
+    night = {"opens": NOW + 3600, "closes": NOW + 7200}
+    waits = " ".join(brief_lines(briefly(hold="no-window", next_window=night), NOW, colour=False))
+    assert f"its window opens {minute(NOW + 3600)}" in waits
+    paused = list(brief_lines(briefly(mode="paused"), NOW, colour=False))
+    assert "finish" not in " ".join(paused)
+    assert paused[-1] == "           → ctlctl rollout resume 27e654"
 
 
 def test_what_nobody_carries_out_is_unknown_and_says_why() -> None:

@@ -129,6 +129,11 @@ class RolloutRun:
         """What keeps it from asking or writing, in words; "" for nothing."""
         return self._refused or self._vain
 
+    @property
+    def preflight_words(self) -> str:
+        """What the newest preflight found wrong, in words; "" for nothing, or where there was none."""
+        return "" if self._preflight is None else self._preflight.words
+
     def _take_up(self, head: Head, rows: Sequence[PhoneRow]) -> None:
         state = RolloutState(head, tuple(rows))
         self._machine = Machine(self.plan, recover(state, self.plan.limits.settle, int(self._now())))

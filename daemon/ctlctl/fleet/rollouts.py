@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shlex
 import sys
 import tarfile
 import time
@@ -19,7 +20,7 @@ from ctlctl.fleet.rollouttext import rollout_line, rollout_lines, severity
 from ctlctl.fleet.words import minute, plural
 from ctlctl.plan.document import PlanFileError
 from ctlctl.plan.files import FileError, load_plan
-from ctlctl.terminal import printable, say, wants_colour
+from ctlctl.terminal import pasteable, printable, say, wants_colour
 
 if TYPE_CHECKING:
     from ctlctl.plan.model import SealedPlan
@@ -105,10 +106,10 @@ def run_approve(settings: Path, plan: str, output: str) -> int:
             print("ctld keeps these bytes, and nothing is done before that.")
         elif answer.get("rollout") is not None:
             wish = "resume" if answer["mode"] in {"halted", "paused"} else "status"
-            print(f"Next: ctlctl rollout {wish} {answer['plan']}")
+            print(pasteable(f"Next: ctlctl rollout {wish} {answer['plan']}"))
         else:
             print("ctld keeps these bytes and carries out no others.")
-            print(f"Next: ctlctl rollout start {answer['plan']} --confirm {answer['sha256'][:12]}")
+            print(pasteable(f"Next: ctlctl rollout start {answer['plan']} --confirm {answer['sha256'][:12]}"))
         return 0
 
     return _said(approve)
@@ -148,7 +149,7 @@ def run_start(settings: Path, plan: str, confirm: str, output: str) -> int:
         print(f"rollout {answer['rollout']} of plan {answer['plan']} began: {plural(answer['phones'], 'phone')}")
         if not answer.get("live", True):
             print(f"  not under way: {printable(answer['idle'])}")
-        print(f"Next: ctlctl rollout status {answer['plan']} --watch")
+        print(pasteable(f"Next: ctlctl rollout status {answer['plan']} --watch"))
         return 0
 
     return _said(start)
@@ -161,7 +162,7 @@ def run_wish(settings: Path, wish: str, words: Mapping[str, str]) -> int:
         answer = ask_live(settings, f"rollout-{wish}", words)
         when = f"it is {answer['mode']} now" if answer["obeyed"] else "not obeyed yet: its turn takes long; look again"
         print(f"rollout {answer['rollout']} of plan {answer['plan']}: {wish} is taken; {when}")
-        print(f"Next: ctlctl rollout status {answer['plan']}")
+        print(pasteable(f"Next: ctlctl rollout status {answer['plan']}"))
         return 0
 
     return _said(ask)
@@ -194,7 +195,7 @@ def _print_rollouts(rollouts: list[dict[str, Any]], now: float, *, whole: bool, 
     for one in rollouts:
         if whole or (one["ended_at"] is None and len(rollouts) < 5):
             for line in rollout_lines(one, now, colour=wants_colour(sys.stdout)):
-                print(line)
+                print(pasteable(line))
         else:
             print(rollout_line(one, now))
     sys.stdout.flush()
@@ -221,8 +222,11 @@ def run_evidence(settings: Path, plan: str, out: Path, *, force: bool) -> int:
             raise FileError(f"{out}: is there already and was left alone; --force replaces it") from None
         except OSError as error:
             raise FileError(f"{out}: not written: {error.strerror or error}") from None
+        kept = shlex.quote(f"{out.stem or out.name}-checked")
         print(f"{out}  {len(data):,} B · sha256 {sha256(data).hexdigest()}")
-        print("Next: tar -xf it, sha256sum -c SHA256SUMS, ctlctl audit-log verify audit.lines")
+        print(f"Next: mkdir {kept} && tar -xf {shlex.quote(str(out))} -C {kept}")
+        print(f"      (cd {kept} && sha256sum -c SHA256SUMS)")
+        print(pasteable(f"      ctlctl audit-log verify {kept}/audit.lines"))
         return 0
 
     return _said(write)

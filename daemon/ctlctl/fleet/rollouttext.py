@@ -18,12 +18,29 @@ _FLYING: Final = ("arming", "armed", "resetting", "waiting", "verifying", "cance
 _BAD: Final = ("to-person", "given-up", "drifted")
 _COLOURS: Final = {"running": "green", "finished": "green", "paused": "yellow", "halted": "red", "aborted": "red"}
 _HOLDS: Final = {
-    "no-window": "waits for the next window",
-    "window-ends": "takes no more phones: they would not be through by the end of the window",
+    "no-window": "waits for the next window, which {window}",
+    "window-ends": "takes no more phones: they would not be through by the end of the window; the next {window}",
     "axl-away": "waits for AXL",
     "baking": "watches the canary until {bake}",
-    "preflight": "waits for the preflight",
+    "preflight": "waits for the preflight{preflight}",
     "stopped": "takes no more phones",
+}
+#: Holds of which nobody knows when they end.
+_OPEN_ENDED: Final = frozenset({"axl-away", "preflight"})
+#: Modes in which nothing is begun until somebody says so: such a rollout has no end that could be estimated.
+_STANDING: Final = frozenset({"paused", "halted", "aborted"})
+#: What a halt waits for, where resuming it alone would not do.
+_HALTS: Final = {
+    "approval": "a new approval of the same plan; then a person resumes it",
+    "deadline": "nothing any more: its deadline does not move; abort it, and make a new plan",
+}
+#: What shows why it halted, where it is not a phone that failed.
+_CAUSES: Final = {
+    "registered-dropped": "ctlctl phone list {cluster} --registration UnRegistered",
+    "preflight": "ctlctl status {cluster}",
+    "too-many-unknown": "ctlctl cluster doctor {cluster}",
+    "approval": "ctlctl plan list {cluster}",
+    "deadline": "ctlctl rollout status {plan} -o json",
 }
 _STATES: Final = {
     "planned": "to be tried again",
@@ -70,12 +87,17 @@ def brief_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str]:
     said += f", {rollout['failed']:,} failed" if rollout["failed"] else ""
     if not rollout["live"]:
         said += f" · nobody carries it out: {printable(str(rollout.get('idle') or 'why is not known'))}"
-    elif mode == "running" and rollout["finish"] is not None:
-        said += f" · finish ≈ {minute(rollout['finish'])}"
+    elif mode == "running":
+        opens = (rollout.get("next_window") or {}).get("opens")
+        waits = rollout.get("hold") == "no-window" and opens is not None
+        said += f" · its window opens {minute(opens)}" if waits else ""
+        said += f" · finish ≈ {minute(rollout['finish'])}" if rollout["finish"] is not None else ""
     said += " · BEHIND its deadline" if rollout["behind"] else ""
     worst = severity(rollout)
     if worst is None:
         yield from _folded("  rollout    ", f"{plan} {mode} · {said}")
+        if mode == "paused":
+            yield f"           → ctlctl rollout resume {plan}"
         return
     if worst == "unknown":
         label = paint("UNKNOWN  ", "yellow", on=colour)
@@ -106,7 +128,9 @@ def rollout_lines(rollout: Rollout, now: float, *, colour: bool) -> Iterator[str
         colour: whether colours repeat what words say.
     """
     mode = str(rollout["mode"])
-    plain = f"{printable(rollout['cluster'])} · {mode}{_stage(rollout)}{_window(rollout, now)}"
+    plain = (
+        f"{printable(rollout['cluster'])} · {mode}{_stage(rollout)}{_window(rollout, now) if mode == 'running' else ''}"
+    )
     first, *more = _packed(f"{rollout['plan']}  ", plain.split(" · "))
     yield first.replace(f" · {mode}", f" · {paint(mode, _COLOURS.get(mode, 'bold'), on=colour)}", 1)
     yield from more
@@ -174,9 +198,27 @@ def _stage(rollout: Rollout) -> str:
 
 def _window(rollout: Rollout, now: float) -> str:
     closes = rollout["window_closes"]
-    if closes is None or rollout["mode"] != "running":
+    if closes is None:
         return ""
-    return f" · window ends {minute(closes)} ({span(closes - now)})" if closes > now else " · no window open"
+    return f" · window {_closes(rollout, now)}" if closes > now else " · no window open"
+
+
+def _closes(rollout: Rollout, now: float) -> str:
+    """Return when the window that is open closes, to be put behind "window"."""
+    if "next_window" in rollout and rollout["next_window"] is None:
+        # Its end is only as far as anybody looked.
+        return "never closes"
+    return f"ends {minute(rollout['window_closes'])} ({span(rollout['window_closes'] - now)})"
+
+
+def _opens(rollout: Rollout, now: float) -> str:
+    """Return when the next window opens, to be put behind "the next window"."""
+    following = rollout.get("next_window")
+    if following is not None:
+        opens, closes = following["opens"], following["closes"]
+        return f"opens {minute(opens)} (in {span(max(0, opens - now))}), until {minute(closes)}"
+    table = f"[clusters.{printable(rollout['cluster'])}.rollout]"
+    return f"is not known: ctlctl plan show FILE has the plan's windows; others need {table} windows and a new plan"
 
 
 def _bar(rollout: Rollout) -> str:
@@ -193,7 +235,12 @@ def _why(rollout: Rollout, now: float) -> Iterator[str]:
         yield from _titled(str(rollout["mode"]), f"{why}{printable(rollout['words'])} ({since})")
     hold = _HOLDS.get(rollout.get("hold", ""))
     if hold is not None and rollout["mode"] == "running":
-        yield from _titled("at present", hold.format(bake=minute(rollout["bake_until"])))
+        words = printable(rollout.get("preflight") or "")
+        said = hold.format(
+            bake=minute(rollout["bake_until"]), window=_opens(rollout, now), preflight=f": {words}" if words else ""
+        )
+        yield from _titled("at present", said)
+    yield from _waits(rollout, now)
     if rollout.get("trouble"):
         yield from _titled("trouble", printable(rollout["trouble"]))
     if not rollout["live"] and rollout["ended_at"] is None:
@@ -202,35 +249,79 @@ def _why(rollout: Rollout, now: float) -> Iterator[str]:
         yield from _titled("cannot be read", printable(str(rollout["unreadable"])))
 
 
+def _waits(rollout: Rollout, now: float) -> Iterator[str]:
+    """Give what a rollout that stands still waits for, and when phones that wait for a window are tried again."""
+    mode, plan, closes = rollout["mode"], rollout["plan"], rollout["window_closes"]
+    if not rollout["live"] or rollout["ended_at"] is not None:
+        return
+    if mode == "aborted":
+        working = plural(_many(rollout, *_FLYING, "overdue"), "phone")
+        yield from _titled("waits for", f"{working} at work; no command makes it go on")
+    elif mode in _STANDING:
+        who = "a person, who finds the cause first; then" if mode == "halted" else "a person:"
+        yield from _titled("waits for", _HALTS.get(rollout["halt"] or "", f"{who} ctlctl rollout resume {plan}"))
+        is_open = closes is not None and closes > now
+        opens = f"the next {_opens(rollout, now)}"
+        yield from _titled("window", _closes(rollout, now) if is_open else opens)
+    elif _many(rollout, "retry-next-window") and rollout.get("hold") not in {"no-window", "window-ends"}:
+        never = "next_window" in rollout and rollout["next_window"] is None
+        said = "after midnight, by the cluster's clock: the window never closes" if never else _opens(rollout, now)
+        yield from _titled("next window", said)
+
+
 def _forecast(rollout: Rollout, now: float) -> Iterator[str]:
     if "per_minute" in rollout:
         measured = "measured" if rollout["measured"] else "assumed"
-        finish = (
-            "not within a year of windows" if rollout["finish"] is None else f"finish ≈ {minute(rollout['finish'])}"
-        )
-        behind = [f"BEHIND its deadline {minute(rollout['deadline'])}"] if rollout["behind"] else []
         pace = f"{rollout['per_minute']:.0f} phones/min ({measured})"
-        yield from _packed(f"  {'pace':<18} ", [pace, finish, *behind])
+        yield from _packed(f"  {'pace':<18} ", [pace, *_end(rollout, now)])
     throttled = f", {rollout['throttled']:,} answers throttled" if rollout["throttled"] else ", none throttled"
     yield f"  {'AXL':<18} {rollout['pace']:.1f} writes/s{throttled}"
     registered, baseline = rollout["registered"], rollout["baseline"]
     if registered is not None and baseline is not None:
         yield f"  {'registered':<18} {registered:,} now, {baseline:,} at the start ({registered - baseline:+,})"
-    del now
+
+
+def _end(rollout: Rollout, now: float) -> Iterator[str]:
+    """Give when it will be through; of one that stands still nobody can tell, but for its deadline."""
+    deadline = rollout["deadline"]
+    if rollout["mode"] in _STANDING:
+        if deadline is not None:
+            left = f" (in {span(deadline - now)})" if deadline > now else ""
+            yield f"{'BEHIND its deadline' if rollout['behind'] else 'deadline'} {minute(deadline)}{left}"
+        return
+    if rollout["finish"] is None:
+        yield "not within a year of windows"
+    else:
+        stuck = rollout.get("hold") in _OPEN_ENDED or rollout.get("trouble")
+        yield f"finish ≈ {minute(rollout['finish'])}" + (" if it goes on now" if stuck else "")
+    if rollout["behind"]:
+        yield f"BEHIND its deadline {minute(deadline)}"
 
 
 def _next(rollout: Rollout) -> Iterator[str]:
-    plan = rollout["plan"]
-    if rollout["mode"] == "halted":
-        failed = _failed(rollout)
-        cause = (
-            f"ctlctl phone show {rollout['cluster']} {failed[0]['name']}"
-            if failed
-            else f"ctlctl audit {rollout['cluster']}"
-        )
-        yield f"Next: find the cause: {printable(cause)}"
-        yield f"      then ctlctl rollout resume {plan}, or abort {plan}"
-    elif rollout["mode"] == "paused":
+    plan, mode, cluster = rollout["plan"], rollout["mode"], printable(rollout["cluster"])
+    if rollout["ended_at"] is not None:
+        yield f"Next: ctlctl rollout evidence {plan} --out {plan}-evidence.tar"
+    elif not rollout["live"]:
+        # Whoever carries nothing out takes no wish either.
+        yield "Next: mend that; ctld tries again every half minute: journalctl -u ctld -n 100"
+    elif mode == "halted":
+        yield f"Next: find the cause: {_cause(rollout)}"
+        if rollout["halt"] == "approval":
+            yield "      then ctlctl plan approve FILE, with the same plan's file, renews it"
+        if rollout["halt"] != "deadline":
+            yield f"      then ctlctl rollout resume {plan}"
+        yield f"      or   ctlctl rollout abort {plan}"
+    elif mode == "paused":
         yield f"Next: ctlctl rollout resume {plan}"
-    elif rollout["ended_at"] is not None:
-        yield f"Next: ctlctl rollout evidence {plan} --out FILE.tar"
+    elif mode == "aborted":
+        yield f"Next: ctlctl rollout status {plan} --watch"
+        yield f"      then a new plan: ctlctl plan lsc {rollout.get('operation', '')} {cluster}".rstrip()
+
+
+def _cause(rollout: Rollout) -> str:
+    """Return the command that shows most of why a rollout has halted."""
+    cluster, failed = printable(rollout["cluster"]), _failed(rollout)
+    if rollout["halt"] in {"canary-failed", "failures"} and failed:
+        return f"ctlctl phone show {cluster} {printable(failed[0]['name'])}"
+    return _CAUSES.get(rollout["halt"], "ctlctl audit {cluster}").format(cluster=cluster, plan=rollout["plan"])

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from ctlctl.act.rolloutrun import RolloutRun
 from ctlctl.store.rolloutstore import StoredRollout
-from ctlctl_capf.rollout.rows import AT_WORK, Head, PhoneRow, PhoneState
+from ctlctl_capf.rollout.actions import Hold
+from ctlctl_capf.rollout.rows import AT_WORK, Head, Mode, PhoneRow, PhoneState
 
 #: Mode of a rollout of which nobody can tell how it goes.
 UNKNOWN_MODE: Final = "unknown"
@@ -46,6 +47,7 @@ def rollout_document(rollout: StoredRollout, run: RolloutRun | None, counts: Map
             "operation": run.plan.operation.value,
             "hold": run.hold.value,
             "trouble": run.trouble,
+            "preflight": run.preflight_words if run.hold is Hold.PREFLIGHT else "",
             "deadline": run.plan.deadline,
             "per_minute": guess.per_minute,
             "measured": guess.measured,
@@ -55,6 +57,15 @@ def rollout_document(rollout: StoredRollout, run: RolloutRun | None, counts: Map
             "canaries": list(run.plan.limits.canaries),
         }
     return document
+
+
+def without_guess(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a rollout goes as people are told: of one that stands still nobody can tell when it will be through.
+
+    `behind` stays: what is late if it goes on now is late in any case.
+    """
+    still = {"finish": None, "windows": None} if document["mode"] != Mode.RUNNING.value else {}
+    return {**document, **{key: value for key, value in still.items() if key in document}}
 
 
 def _course(head: Head | None) -> dict[str, Any]:

@@ -152,6 +152,8 @@ def _brief(document: Document) -> dict[str, Json]:
         "hold": document.get("hold", ""),
         "window_closes": document["window_closes"],
         "deadline": document.get("deadline"),
-        "finish": document.get("finish"),
+        "next_window": document.get("next_window"),
+        # Of one that stands still nobody can tell.
+        "finish": document.get("finish") if document["mode"] == "running" else None,
         "behind": document.get("behind", False),
     }

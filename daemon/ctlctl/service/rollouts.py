@@ -1,6 +1,7 @@
 """Plans and rollouts as ctld has them: who approves and starts them, the threads that carry them out, what is told."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from threading import Event
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from ctlctl.plan.model import SHORT
 from ctlctl.service.acting import may_write
 from ctlctl.service.hub import Hub
 from ctlctl.service.planshelf import FindWorker, PlanShelf, UnderWay, approvals_missing
-from ctlctl.service.rolloutdocs import about_rows, rollout_document
+from ctlctl.service.rolloutdocs import about_rows, rollout_document, without_guess
 from ctlctl.service.rolloutlife import RolloutLife, still_to_come
 from ctlctl.service.server import Peer, QuestionError
 from ctlctl.service.worker import ClusterWorker
@@ -274,8 +275,9 @@ class Rollouts:
 
     def _status(self, words: Mapping[str, str]) -> list[dict[str, Any]]:
         if words.get("plan"):
-            return [self._document(self._find(words), whole=True)]
-        return [self._document(one, whole=False) for one in self._store.acts.rollouts(words.get("cluster", ""))]
+            return [without_guess(self._document(self._find(words), whole=True))]
+        rollouts = self._store.acts.rollouts(words.get("cluster", ""))
+        return [without_guess(self._document(one, whole=False)) for one in rollouts]
 
     def _document(self, rollout: StoredRollout, *, whole: bool) -> dict[str, Any]:
         running = self._life.running(rollout.number)
@@ -285,7 +287,10 @@ class Rollouts:
         else:
             counts = {state.value: many for state, many in run.counts.items()}
         document = rollout_document(rollout, run, counts) | {"registered": self._registered(rollout.cluster)}
-        if run is None and rollout.ended_at is None:
+        if running is not None:
+            following = running.world.next_window(int(self._now()))
+            document["next_window"] = None if following is None else asdict(following)
+        elif rollout.ended_at is None:
             document["idle"] = self._life.idle(rollout.number)
         if whole:
             try:
@@ -319,7 +324,7 @@ class Rollouts:
                 "undecided", f"there is no whole evidence of rollout {rollout.number}: {error}"
             ) from None
         return {
-            "rollout": self._document(rollout, whole=True),
+            "rollout": without_guess(self._document(rollout, whole=True)),
             "plan_bytes": stored.data.decode(),
             "head": head_text(head),
             "rows": [row_text(row) for row in rows],

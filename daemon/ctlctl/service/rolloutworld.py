@@ -260,6 +260,10 @@ class RolloutWorld:
         """Give the windows from now on."""
         return (self._window(one) for one in self._calendar.nights(now, _WINDOWS))
 
+    def next_window(self, now: int) -> Interval | None:
+        """Return the window of the plan that opens next; None where none does: they never close."""
+        return self._calendar.next_opening(now)
+
     def _window(self, interval: Interval) -> Window:
         return Window(interval.opens, interval.closes, self._calendar.complete_by(interval.closes))
 
