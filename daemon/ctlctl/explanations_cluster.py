@@ -19,7 +19,8 @@ CLUSTER_EXPLANATIONS: dict[ClusterCode, Explanation] = {
         "The finding has the error; `ctlctl cluster doctor CLUSTER` tries each interface and says what it lacks.",
     ),
     ClusterCode.SOURCE_STALE: Explanation(
-        "An interface has not answered for longer than its facts are good for (6 hours), or was never asked.",
+        "An interface has not answered for longer than its facts are good for (6 hours), or was never asked, and "
+        "nothing says why: while it fails, source-failing is unknown instead.",
         _NOBODY_KNOWS,
         "`ctlctl cluster doctor CLUSTER`, then `ctlctl cluster refresh CLUSTER`.",
     ),

@@ -402,3 +402,70 @@ def test_a_source_that_answered_lately_still_counts_and_one_that_did_not_is_unkn
 
     assert said(NOW - 900).startswith("What it told then still counts, until it is ")
     assert said(NOW - 20 * DAY) == "Which phones are registered, and which have taken the newest lists, is not known."
+
+
+def sources(*changed: SourceState) -> set[tuple[str, str, S]]:
+    """Return what is said of sources, with these in the place of those in good health."""
+    now = dict(healthy().sources)
+    now.update((one.source, one) for one in changed)
+    snapshot = healthy(sources=now)
+    said = {C.SOURCE_FAILING, C.SOURCE_STALE, C.CREDENTIALS_REFUSED, C.IDENTITY_CHANGED, C.CLUSTER_BUSY}
+    return {(one.code.value, one.subject, one.severity) for one in judged(snapshot).findings if one.code in said}
+
+
+def never(source: Source, detail: str = "a: it said no", kind: str = "unreachable") -> SourceState:
+    return SourceState(source, None, NOW, Fault(kind, detail), NOW - 60)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        # That it never answered follows from why it cannot be asked; that it is busy says nothing about that.
+        ([never(Source.AXL)], {("source-failing", "axl", S.UNKNOWN)}),
+        ([never(Source.RIS, kind="credentials")], {("credentials-refused", "ris", S.CRITICAL)}),
+        ([never(Source.AXL, kind="tls")], {("identity-changed", "axl", S.CRITICAL)}),
+        (
+            [never(Source.RIS, kind="throttled")],
+            {("cluster-busy", "ris", S.INFO), ("source-stale", "ris", S.UNKNOWN)},
+        ),
+        # One file of a password for both; the same words of others are theirs alone.
+        (
+            [never(Source.PLATFORM_CLI, "b: no file"), never(Source.CERTIFICATE_API, "a: no file")],
+            {("source-failing", "certificate-api", S.UNKNOWN)},
+        ),
+        (
+            [never(Source.PLATFORM_CLI, "b: no file"), never(Source.CERTIFICATE_API, "a: no route")],
+            {("source-failing", "certificate-api", S.UNKNOWN), ("source-failing", "platform-cli", S.UNKNOWN)},
+        ),
+        (
+            [never(Source.AXL, "a: no file"), never(Source.TRUST_LISTS, "a: no file")],
+            {("source-failing", "axl", S.UNKNOWN), ("source-failing", "trust-lists", S.UNKNOWN)},
+        ),
+    ],
+)
+def test_one_cause_is_one_finding(changed: list[SourceState], said: set[tuple[str, str, S]]) -> None:
+    assert sources(*changed) == said
+
+
+def test_what_is_not_known_for_the_same_reason_is_said_with_it() -> None:
+    asked = {source: state for source, state in healthy().sources.items() if source is not Source.RIS}
+    account = {source: never(source, f"{source}: no file") for source in (Source.AXL, Source.CONTROL_CENTER)}
+    got = found(healthy(sources={**asked, **account}))
+    assert {key for key in got if key[0] in {C.SOURCE_FAILING, C.SOURCE_STALE}} == {(C.SOURCE_FAILING.value, "axl")}
+    one = got[C.SOURCE_FAILING, "axl"]
+    assert one.summary.startswith("AXL and Control Center cannot be asked, for 60 s (it never answered): axl: no file")
+    assert "Which phones are registered" in one.so_what
+    assert "services that phones need" in one.so_what
+    # RIS that nobody asked although AXL answers is told itself.
+    got = found(healthy(sources=asked))
+    assert got[C.SOURCE_STALE, "ris"].severity is S.UNKNOWN
+
+
+def test_a_node_that_is_away_says_nothing_of_the_others() -> None:
+    lists = (*healthy().lists[1:], replace(healthy().lists[0], fault=REFUSED))
+    state = never(Source.TRUST_LISTS)
+    near = healthy(lists=lists, sources={**healthy().sources, Source.TRUST_LISTS: state})
+    assert C.SOURCE_STALE not in codes(near)
+    assert C.LIST_UNREADABLE in codes(near)
+    late = replace(state, last_attempt=NOW - 7 * 3600)
+    assert C.SOURCE_STALE in codes(replace(near, sources={**near.sources, Source.TRUST_LISTS: late}))

@@ -38,6 +38,11 @@ class Findings:
         if held is None or _RANK[severity] < _RANK[held.severity]:
             self._found[made.key] = made
 
+    def severity_of(self, code: ClusterCode, subject: str) -> FindingSeverity | None:
+        """Return how bad a finding is; None where it was not found so far."""
+        held = self._found.get((code.value, subject))
+        return None if held is None else held.severity
+
     def standing(self, codes: Iterable[ClusterCode]) -> tuple[ClusterCode, ...]:
         """Return which of these codes were found so far, in the order given."""
         found = {code for code, _ in self._found}

@@ -240,7 +240,9 @@ def _most(group: Group) -> str:
 
 def _unregistered(tally: Tally, policy: Policy, findings: Findings) -> None:
     total = len(tally.views)
-    if tally.not_asked > policy.unregistered_share * total:
+    # That RIS tells nothing is said once.
+    silent = findings.severity_of(ClusterCode.SOURCE_FAILING, "ris") is FindingSeverity.UNKNOWN
+    if tally.not_asked > policy.unregistered_share * total and not silent:
         # As many as would be a finding if they were out.
         findings.add(
             ClusterCode.SOURCE_STALE,

@@ -1,5 +1,6 @@
 """What is said about the sources themselves: failing, refused, stale. Silence is never taken for "ok"."""
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ctlctl.assess.draft import Findings
@@ -36,9 +37,17 @@ _WITHOUT: Final = {
 }
 #: Sources that every cluster has; a look at the phones themselves may be switched off.
 _ALWAYS: Final = frozenset({Source.AXL, Source.RIS, Source.TRUST_LISTS, Source.TLS_PORTS})
+#: Faults whose findings are about one account, one identity or one source.
+_TOLD_ALONE: Final = frozenset({"credentials", "tls", "throttled"})
 _SOAP: Final = frozenset({Source.AXL, Source.RIS})
 #: Accounts, by the sources that share them.
-_ACCOUNTS: Final = {Source.RIS: "axl", Source.CERTIFICATE_API: "platform", Source.PLATFORM_CLI: "platform"}
+_ACCOUNTS: Final = {
+    Source.AXL: "axl",
+    Source.RIS: "axl",
+    Source.CONTROL_CENTER: "axl",
+    Source.CERTIFICATE_API: "platform",
+    Source.PLATFORM_CLI: "platform",
+}
 #: Sources with one account.
 _PLATFORM: Final = frozenset({Source.CERTIFICATE_API, Source.PLATFORM_CLI})
 #: Sources whose name is a plural.
@@ -46,7 +55,7 @@ _MANY: Final = frozenset({Source.TRUST_LISTS, Source.TLS_PORTS, Source.PHONE_TLS
 
 
 def report_sources(snapshot: Snapshot, policy: Policy, now: int, findings: Findings) -> None:
-    """Report sources that cannot be asked, or were not for long.
+    """Report sources that cannot be asked, or were not for long: one finding for one cause.
 
     Args:
         snapshot: what is known.
@@ -54,22 +63,17 @@ def report_sources(snapshot: Snapshot, policy: Policy, now: int, findings: Findi
         now: the instant.
         findings: where it goes.
     """
-    for source in (one for one in Source if not _is_told_of_account(one, snapshot)):
+    sources = [one for one in Source if not _is_told_of_account(one, snapshot)]
+    for source in sources:
         state = snapshot.sources.get(source)
-        if told_by_node(source, snapshot):
-            if state is not None and state.fault is not None and not is_of_nodes(state.fault, source, snapshot):
-                _failing(state, state.fault, snapshot, policy, now, findings)
-            continue
         if state is None:
-            if source in _ALWAYS:
+            if source in _ALWAYS and not _waits_for_axl(source, snapshot):
                 _stale(source, None, now, findings)
-            continue
-        if _is_unsupported(state):
-            continue
-        if state.fault is not None and not _is_told_elsewhere(source, snapshot):
-            _failing(state, state.fault, snapshot, policy, now, findings)
-        if _is_stale(state, policy, now):
+        elif _is_stale(state, snapshot, policy, now):
             _stale(source, state, now, findings)
+    failing = [one for source in sources if (one := _failing_whole(source, snapshot)) is not None]
+    for group in _by_cause(failing, policy, now):
+        _failing(group, snapshot, policy, now, findings)
     report_node_sources(snapshot, policy, now, findings)
     report_writer(snapshot, now, findings)
     facts = snapshot.facts
@@ -82,6 +86,39 @@ def report_sources(snapshot: Snapshot, policy: Policy, now: int, findings: Findi
             f"If it stays: set axl_seconds in [clusters.{findings.cluster}.schedule] higher",
             count=facts.throttled,
         )
+
+
+def _failing_whole(source: Source, snapshot: Snapshot) -> tuple[SourceState, Fault] | None:
+    """Return a source with its fault, where that is not told of its nodes, lists or ports one by one."""
+    state = snapshot.sources.get(source)
+    fault = None if state is None else state.fault
+    if state is None or fault is None:
+        return None
+    if told_by_node(source, snapshot):
+        told = is_of_nodes(fault, source, snapshot)
+    else:
+        told = _is_unsupported(state) or _is_told_elsewhere(source, snapshot)
+    return None if told else (state, fault)
+
+
+def _waits_for_axl(source: Source, snapshot: Snapshot) -> bool:
+    """Tell whether a source is not asked because AXL, which has to name the phones first, cannot be."""
+    axl = snapshot.sources.get(Source.AXL)
+    return source is Source.RIS and axl is not None and axl.last_success is None and axl.fault is not None
+
+
+def _by_cause(failing: Iterable[tuple[SourceState, Fault]], policy: Policy, now: int) -> Iterable[list[SourceState]]:
+    """Return sources that fail, those together that fail of the same: a file of a password, a server that is off."""
+    groups: dict[tuple[object, ...], list[SourceState]] = {}
+    for state, fault in failing:
+        # Before the first colon stands who was asked, with which account.
+        what = fault.detail.partition(": ")[2]
+        account = _ACCOUNTS.get(state.source)
+        key: tuple[object, ...] = (state.source,)
+        if what and account is not None and fault.kind not in _TOLD_ALONE:
+            key = (account, fault.kind, what, state.last_success is None, _is_old(state.last_success, policy, now))
+        groups.setdefault(key, []).append(state)
+    return groups.values()
 
 
 def _is_told_elsewhere(source: Source, snapshot: Snapshot) -> bool:
@@ -106,15 +143,28 @@ def _is_unsupported(state: SourceState) -> bool:
     return state.source is Source.CERTIFICATE_API and state.fault is not None and state.fault.kind == "unsupported"
 
 
-def _is_stale(state: SourceState, policy: Policy, now: int) -> bool:
+def _is_stale(state: SourceState, snapshot: Snapshot, policy: Policy, now: int) -> bool:
+    """Tell whether it is to be said that a source was not asked for long: not beside why it cannot be."""
+    fault = state.fault
+    if told_by_node(state.source, snapshot) or _is_unsupported(state):
+        return False
+    if fault is not None and _is_told_elsewhere(state.source, snapshot):
+        # What was asked lately, and is told part by part, is not told of the whole again.
+        return _is_old(state.last_attempt, policy, now)
+    # That a source is busy is no word about how old its facts are.
+    return (fault is None or fault.kind == "throttled") and _is_old(state.last_success, policy, now)
+
+
+def _is_old(at: int | None, policy: Policy, now: int) -> bool:
     # A success far ahead of the clock has no age that is known: the clock was set back.
-    return state.last_success is None or abs(now - state.last_success) > policy.stale_after
+    return at is None or abs(now - at) > policy.stale_after
 
 
-def _failing(  # noqa: PLR0913 - what happened to whom, and what is known besides
-    state: SourceState, fault: Fault, snapshot: Snapshot, policy: Policy, now: int, findings: Findings
-) -> None:
-    source = state.source
+def _failing(group: Sequence[SourceState], snapshot: Snapshot, policy: Policy, now: int, findings: Findings) -> None:
+    state = group[0]
+    source, fault = state.source, state.fault
+    if fault is None:
+        return
     since = now if state.failing_since is None else state.failing_since
     last = "it never answered" if state.last_success is None else f"last answer {ago(now, state.last_success)}"
     evidence: dict[str, Json] = {"fault": fault.kind, "since": since, "last_success": state.last_success}
@@ -157,20 +207,30 @@ def _failing(  # noqa: PLR0913 - what happened to whom, and what is known beside
             evidence=evidence,
         )
         return
-    stale = _is_stale(state, policy, now)
+    stale = _is_old(state.last_success, policy, now)
+    sources = [one.source for one in group]
+    # What was to be asked next is not known for the same reason.
+    unasked = [Source.RIS] if source is Source.AXL and _unasked(snapshot) else []
+    without = [_WITHOUT[one] for one in (*sources, *unasked)]
+    names = " and ".join(_NAMES[one] for one in sources).replace("and The", "and the")
+    words: list[Json] = [one.value for one in (*sources, *unasked)]
     findings.add(
         ClusterCode.SOURCE_FAILING,
         FindingSeverity.UNKNOWN if stale else FindingSeverity.WARNING,
-        f"{_NAMES[source]} cannot be asked, {lasting(now, since)} ({last}): {fault.detail.rstrip('.')}.",
+        f"{names} cannot be asked, {lasting(now, since)} ({last}): {fault.detail.rstrip('.')}.",
         # What it said lately is shown and counted: to say that nothing is known would contradict that.
-        _WITHOUT[source]
+        " ".join(without)
         if stale
         else f"What it told then still counts, until it is {span(policy.stale_after)} old; then it is not known.",
         *([fault.advice] if fault.advice else []),
         doctor,
         subject=source.value,
-        evidence=evidence,
+        evidence=evidence | {"sources": words},
     )
+
+
+def _unasked(snapshot: Snapshot) -> bool:
+    return Source.RIS not in snapshot.sources and _waits_for_axl(Source.RIS, snapshot)
 
 
 def _stale(source: Source, state: SourceState | None, now: int, findings: Findings) -> None:
