@@ -251,15 +251,16 @@ def _why(rollout: Rollout, now: float) -> Iterator[str]:
 
 def _waits(rollout: Rollout, now: float) -> Iterator[str]:
     """Give what a rollout that stands still waits for, and when phones that wait for a window are tried again."""
-    mode, plan, closes = rollout["mode"], rollout["plan"], rollout["window_closes"]
+    mode, closes = rollout["mode"], rollout["window_closes"]
     if not rollout["live"] or rollout["ended_at"] is not None:
         return
     if mode == "aborted":
         working = plural(_many(rollout, *_FLYING, "overdue"), "phone")
         yield from _titled("waits for", f"{working} at work; no command makes it go on")
     elif mode in _STANDING:
-        who = "a person, who finds the cause first; then" if mode == "halted" else "a person:"
-        yield from _titled("waits for", _HALTS.get(rollout["halt"] or "", f"{who} ctlctl rollout resume {plan}"))
+        # The commands are below, in lines that are not folded.
+        who = "a person, who finds the cause first, and then" if mode == "halted" else "a person, who"
+        yield from _titled("waits for", _HALTS.get(rollout["halt"] or "", f"{who} resumes or aborts it"))
         is_open = closes is not None and closes > now
         opens = f"the next {_opens(rollout, now)}"
         yield from _titled("window", _closes(rollout, now) if is_open else opens)
@@ -314,6 +315,7 @@ def _next(rollout: Rollout) -> Iterator[str]:
         yield f"      or   ctlctl rollout abort {plan}"
     elif mode == "paused":
         yield f"Next: ctlctl rollout resume {plan}"
+        yield f"      or   ctlctl rollout abort {plan}"
     elif mode == "aborted":
         yield f"Next: ctlctl rollout status {plan} --watch"
         yield f"      then a new plan: ctlctl plan lsc {rollout.get('operation', '')} {cluster}".rstrip()
