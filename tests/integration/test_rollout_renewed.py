@@ -53,7 +53,7 @@ def test_an_approval_is_renewed_while_what_is_left_is_as_it_was(tmp_path: Path) 
         done = watched.ctlctl("plan", "approve", str(file))
         assert done.code == 0, done.err
         assert f"renews     the approval of rollout 1: {len(names) - 4} phones to go" in done.out
-        assert f"Next: ctlctl rollout resume {halted['plan']}" in done.out
+        assert f"Next: ctlctl --config {watched.settings} rollout resume {halted['plan']}" in done.out
         assert status(watched)["mode"] == "halted"
         resumed(watched)
         end = until(watched, 90, "finished", "halted")
