@@ -448,8 +448,12 @@ def test_one_cause_is_one_finding(changed: list[SourceState], said: set[tuple[st
 
 
 def test_what_is_not_known_for_the_same_reason_is_said_with_it() -> None:
-    asked = {source: state for source, state in healthy().sources.items() if source is not Source.RIS}
-    account = {source: never(source, f"{source}: no file") for source in (Source.AXL, Source.CONTROL_CENTER)}
+    asked: dict[Source, SourceState] = {
+        source: state for source, state in healthy().sources.items() if source is not Source.RIS
+    }
+    account: dict[Source, SourceState] = {
+        source: never(source, f"{source}: no file") for source in (Source.AXL, Source.CONTROL_CENTER)
+    }
     got = found(healthy(sources={**asked, **account}))
     assert {key for key in got if key[0] in {C.SOURCE_FAILING, C.SOURCE_STALE}} == {(C.SOURCE_FAILING.value, "axl")}
     one = got[C.SOURCE_FAILING, "axl"]
