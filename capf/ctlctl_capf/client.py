@@ -20,7 +20,7 @@ from typing import Final
 
 from ctlctl_capf.authentication import Credential, prove, prove_sudi
 from ctlctl_capf.dialect import DIALECT, Dialect
-from ctlctl_capf.elements import CarriedCertificate, CertificateKind, KeyOrder, text
+from ctlctl_capf.elements import CarriedCertificate, CertificateKind, KeyOrder, no_certificate, text
 from ctlctl_capf.frame import CapfLocalError, CapfPeerError, CapfReason, WireReason
 from ctlctl_capf.messages import (
     AuthRequest,
@@ -246,8 +246,9 @@ class CapfClient(Session[ClientStep]):
     def _checked(self, der: bytes) -> Certificate:
         try:
             certificate = read_certificate(der)
-        except CertificateError as error:
-            raise CapfPeerError(CapfReason.BAD_CERTIFICATE, f"the new certificate: {printable(str(error))}") from None
+        except CertificateError:
+            words = no_certificate(der, StoreCertificateRequest.command.name)
+            raise CapfPeerError(CapfReason.BAD_CERTIFICATE, f"the new certificate: {words}") from None
         # Without it the certificate is of no use, so that no rule lets it pass.
         if certificate.key != self._key:
             raise CapfPeerError(CapfReason.CERTIFICATE_KEY, "the new certificate is not of the key that was made")

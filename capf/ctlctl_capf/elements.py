@@ -48,6 +48,12 @@ _LEAD: Final = 1
 _CERTIFICATE_HEAD: Final = 5
 #: What the length in front of a certificate counts besides the DER: form, kind.
 _COUNTED: Final = 2
+#: DER: the tag that a certificate begins with, the bit of a length in several bytes, and as many as a message can need.
+_SEQUENCE: Final = 0x30
+_LONG_FORM: Final = 0x80
+_LENGTH_BYTES: Final = 4
+#: Bytes that an error shows of what is no certificate.
+_SHOWN: Final = 8
 _SUDI_CERTIFICATE: Final = 0
 #: Three have been seen; one more digest may come.
 _SUDI_PARTS: Final = 4
@@ -100,6 +106,41 @@ class CarriedCertificate:
                 f"the length in front of a certificate of {len(der)} bytes is {length}, not {len(der) + _COUNTED}",
             )
         return cls(der, value[4], value[0], value[3], None if right else length)
+
+
+def no_certificate(der: bytes, command: str) -> str:
+    """Return what stands in a certificate element that is not one certificate, in words, with the place.
+
+    Args:
+        der: what follows the element's five bytes.
+        command: the message that carried it.
+    """
+    place = f"element {Tag.CERTIFICATE:d} of the {command}"
+    whole = _CERTIFICATE_HEAD + len(der)
+    size = _sequence(der)
+    if size is None:
+        start = der[:_SHOWN].hex(" ").upper()
+        return f"from byte {_CERTIFICATE_HEAD} of {whole} on, {place} holds no certificate: it begins with {start}"
+    end = _CERTIFICATE_HEAD + size
+    if size < len(der):
+        is_second = _sequence(der[size:]) is not None
+        follows = "a second one begins" if is_second else f"{len(der) - size:,} other bytes begin"
+        return f"{place} must hold one certificate; one ends, and {follows}, at byte {end} of {whole}"
+    return f"the {size:,} bytes from byte {_CERTIFICATE_HEAD} of {place} on are no certificate that can be read"
+
+
+def _sequence(der: bytes) -> int | None:
+    """Return how many bytes the DER sequence has that bytes begin with; None where they begin with none, or a part."""
+    if len(der) < 2 or der[0] != _SEQUENCE:
+        return None
+    count = der[1] - _LONG_FORM
+    if count < 0:
+        size = 2 + der[1]
+    elif 0 < count <= _LENGTH_BYTES:
+        size = 2 + count + int.from_bytes(der[2 : 2 + count])
+    else:
+        return None
+    return size if size <= len(der) else None
 
 
 class DigestSignature(NamedTuple):

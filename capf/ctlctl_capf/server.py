@@ -19,7 +19,7 @@ from typing import Final, assert_never
 
 from ctlctl_capf.codec import encode
 from ctlctl_capf.dialect import DIALECT, Dialect
-from ctlctl_capf.elements import CarriedCertificate
+from ctlctl_capf.elements import CarriedCertificate, no_certificate
 from ctlctl_capf.frame import CapfLocalError, CapfPeerError, CapfReason, WireReason
 from ctlctl_capf.messages import (
     AuthRequest,
@@ -227,10 +227,9 @@ class CapfServer(Session[ServerStep]):
             return
         try:
             self._certificate = read_certificate(message.certificate.der)
-        except CertificateError as error:
-            raise CapfPeerError(
-                CapfReason.BAD_CERTIFICATE, f"the certificate in use: {printable(str(error))}"
-            ) from None
+        except CertificateError:
+            words = no_certificate(message.certificate.der, message.command.name)
+            raise CapfPeerError(CapfReason.BAD_CERTIFICATE, f"the certificate in use: {words}") from None
         self._end(WireReason.NO_ACTION, Result.FETCHED, "the device has handed its certificate over")
 
     # What we say.

@@ -246,7 +246,9 @@ class TestWhatGoesWrong:
         assert (done.code, done.out) == (code, ""), done.err
         for word in words:
             assert word in done.err
-        assert len(done.err.splitlines()) == 1
+        what, *_ = lines = done.err.splitlines()
+        assert not what.startswith("ctlctl:   ")
+        assert sum(line.startswith("ctlctl:   Next: ") for line in lines) == 1
         assert STRING not in done.err
         assert snapshot(tmp_path / "out") == held
         assert left_over(tmp_path / "out") == []
@@ -257,6 +259,18 @@ class TestWhatGoesWrong:
         done = ctlctl("capf", "enroll", *words, "--auth-string-file", wrong, "--trust-anchor", anchor_file(tmp_path))
         self.refused(done, tmp_path, held, 4, "string", "good for one use")
         assert "0000000000" not in done.err
+        assert [line[:16] for line in done.err.splitlines()] == [
+            "ctlctl: the serv",
+            "ctlctl:   at:   ",
+            "ctlctl:   Next: ",
+            "ctlctl:         ",
+        ]
+        assert f"at:   127.0.0.1:{service.port}\n" in done.err
+        json = ctlctl(
+            "capf", "enroll", *words, "--auth-string-file", wrong, "--trust-anchor", anchor_file(tmp_path), "-o", "json"
+        )
+        # Who reads JSON has one line in the log.
+        assert (json.code, json.out, len(json.err.splitlines())) == (4, "", 1)
 
     def test_a_used_string(self, service: CapfService, tmp_path: Path, held: dict[str, bytes]) -> None:
         service.used.add(NAME)
@@ -309,7 +323,7 @@ class TestWhatGoesWrong:
         ("state", "said"),
         [
             ({"subject": "somebody"}, "--subject"),
-            ({"age": timedelta(days=800)}, "not now (certificate-dates); it was not stored. Check the clocks"),
+            ({"age": timedelta(days=800)}, "Next: Check the clocks"),
             ({"signer": OTHER_CAPF}, "no known CAPF certificate signed"),
         ],
         ids=["name", "dates", "issuer"],
@@ -386,7 +400,7 @@ class TestWhatGoesWrong:
             done = again(tmp_path, *words)
             assert (done.code, done.out) == (3, "")
             assert str(tmp_path / "out") in done.err
-            assert len(done.err.splitlines()) == 1
+            assert "ctlctl:   Next: " in done.err
         assert service.sessions == sessions
 
     def test_somebody_elses_directory_and_file(

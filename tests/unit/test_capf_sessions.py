@@ -492,6 +492,47 @@ class TestClient:
         just_issued = made_for(not_before=NOW + timedelta(minutes=4))
         assert isinstance(given(just_issued).next_step(), StoreCertificate)
 
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            (CAPF.encode(), "a second one begins"),
+            (b"\0\0\0", "3 other bytes begin"),
+        ],
+        ids=["two", "padding"],
+    )
+    def test_more_than_one_certificate_says_where_the_first_ends(self, more: bytes, words: str) -> None:
+        one = made_for()
+        ours = given(one + more)
+        assert isinstance(ours.next_step(), Send)
+        with pytest.raises(CapfPeerError) as caught:
+            ours.next_step()
+        end, whole = 5 + len(one), 5 + len(one) + len(more)
+        assert str(caught.value) == (
+            "the new certificate: element 4 of the STORE_CERTIFICATE_REQUEST must hold one certificate; one ends, and "
+            f"{words}, at byte {end} of {whole}"
+        )
+        assert CarriedCertificate(one + more).encode()[end:] == more
+
+    @pytest.mark.parametrize(
+        ("junk", "words"),
+        [
+            (b"junk", "STORE_CERTIFICATE_REQUEST holds no certificate: it begins with 6A 75 6E 6B"),
+            (made_for()[:-1], "holds no certificate: it begins with 30 82"),
+            (
+                b"\x30\x03\x02\x01\x00",
+                "the 5 bytes from byte 5 of element 4 of the STORE_CERTIFICATE_REQUEST on are no",
+            ),
+            (b"\x30\x80", "holds no certificate: it begins with 30 80"),
+            (b"\x30", "holds no certificate: it begins with 30"),
+        ],
+    )
+    def test_what_is_none_is_told_without_a_library_s_words(self, junk: bytes, words: str) -> None:
+        ours = given(junk)
+        ours.next_step()
+        with pytest.raises(CapfPeerError) as caught:
+            ours.next_step()
+        assert words in str(caught.value)
+
     def test_what_is_no_certificate(self) -> None:
         ours = given(b"junk")
         assert isinstance(ours.next_step(), Send)

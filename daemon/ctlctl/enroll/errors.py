@@ -1,5 +1,6 @@
 """The one error of enrolment: what went wrong, where, and what to do next."""
 
+import re
 from enum import StrEnum
 from typing import Final
 
@@ -7,6 +8,10 @@ from ctlctl.connectors.capf_ports import CapfError, CapfStrangerError
 from ctlctl.connectors.errors import ConnectorFault
 from ctlctl_capf.frame import CapfReason
 from ctlctl_capf.outcome import Operation, Outcome, Result
+
+#: What stands before the first colon of an error where that is a place: a host with its port, a path, a host and what
+#: was asked there, an option with its file, a cluster.
+_PLACE: Final = re.compile(r"\S+|\S+, .+|--\S+ \S+|cluster \S+.*")
 
 
 class EnrollFault(StrEnum):
@@ -62,6 +67,16 @@ class EnrollError(Exception):
         self.advice = advice
         self.retry_after = retry_after
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The same for a person: what happened, where, and what to do next, a line for each sentence of that."""
+        where, colon, what = self.detail.rstrip(".").partition(": ")
+        if not colon or not _PLACE.fullmatch(where):
+            where, what = "", self.detail.rstrip(".")
+        first, *more = self.advice.rstrip(".").split(". ")
+        at = [f"  at:   {where}"] if where else []
+        return (what, *at, f"  Next: {first}", *(f"        {one}" for one in more))
+
 
 _BAD_CERTIFICATE: Final = frozenset(
     {
@@ -82,7 +97,12 @@ _ORDER: Final = (
     "Order it first: the CAPF profile's operation is Install/Upgrade for a new certificate, or Delete (ctlctl capf "
     "profile update CLUSTER, with --operation)"
 )
+_NOT_ONE: Final = (
+    "Order a new certificate (Install/Upgrade) and try again; if the same comes, read the CAPF log of the publisher "
+    "and, in Online CA mode, what its CA gives: CAPF must hand over the one certificate, without its chain"
+)
 _HOW_TO_MEND: Final = {
+    CapfReason.BAD_CERTIFICATE: _NOT_ONE,
     CapfReason.CERTIFICATE_ISSUER: _NAME_THE_ISSUER,
     CapfReason.CERTIFICATE_DATES: _CLOCKS,
 }

@@ -56,7 +56,9 @@ def run_enroll(settings: Callable[[], Path], asked: Asked, output: str) -> int:
     try:
         report = _Enrolment(settings, asked).run()
     except EnrollError as error:
-        say(str(error))
+        # A program that reads JSON logs one line; a person finds at once what to do next.
+        for line in (str(error),) if output == "json" else error.lines:
+            say(line)
         return _CODES.get(error.fault, _UNDECIDED)
     if output == "json":
         print(dumps(report_json(report), indent=1, ensure_ascii=False))
