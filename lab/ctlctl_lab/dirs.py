@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -130,7 +130,7 @@ class LabDir:
                 )
                 # These keys were made here; checking each again costs as much as a start.
                 key = load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
-            except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+            except (OSError, ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
                 raise LabError(f"the key {label} in {self.path} cannot be read: {error}; remove it") from error
             if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
                 raise LabError(f"the key {label} in {self.path} is of another kind; remove it")

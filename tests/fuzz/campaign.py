@@ -61,15 +61,17 @@ class Outcome:
     output: str
 
 
-def run_target(name: str, runs: int, seconds: int, work: Path) -> Outcome:
-    """Run one target in a process of its own."""
+def run_target(name: str, runs: int, seconds: int, work: Path, seed: int = 0) -> Outcome:
+    """Run one target in a process of its own; with a seed other than 0 it tries the same inputs each time."""
     work.mkdir(parents=True, exist_ok=True)
     slowest = work / f"slowest-{name}.json"
     slowest.unlink(missing_ok=True)
     command = [sys.executable, str(Path(__file__).resolve()), "--worker", name, "--work", str(work)]
-    command += ["--runs", str(runs), "--seconds", str(seconds)]
+    command += ["--runs", str(runs), "--seconds", str(seconds), "--seed", str(seed)]
+    # The order of a set must not depend on the process either.
+    environment = {**os.environ, "PYTHONHASHSEED": "0"} if seed else None
     begun = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=environment)
     took = time.monotonic() - begun
     text = done.stdout + done.stderr
     executed = re.findall(r"stat::number_of_executed_units:\s*(\d+)", text) or re.findall(
@@ -88,7 +90,7 @@ def run_target(name: str, runs: int, seconds: int, work: Path) -> Outcome:
     )
 
 
-def work_on(name: str, runs: int, seconds: int, work: Path) -> None:
+def work_on(name: str, runs: int, seconds: int, work: Path, seed: int) -> None:
     """Fuzz one target in this process; libFuzzer ends it."""
     import atheris  # noqa: PLC0415 - the parent does without
 
@@ -101,18 +103,19 @@ def work_on(name: str, runs: int, seconds: int, work: Path) -> None:
         for package in packages:
             importlib.import_module(package)
         target = load(name)
-        for seed in target.seeds():
+        for data in target.seeds():
             # What is imported only when it is needed is needed now, to be instrumented.
-            target.one_input(seed)
+            target.one_input(data)
     corpus = work / f"corpus-{name}"
     corpus.mkdir(parents=True, exist_ok=True)
-    for seed in (*target.seeds(), *regressions(name)):
-        (corpus / hashlib.sha256(seed).hexdigest()).write_bytes(seed)
+    for data in (*target.seeds(), *regressions(name)):
+        (corpus / hashlib.sha256(data).hexdigest()).write_bytes(data)
     arguments = [
         sys.argv[0],
         f"-runs={int(runs * getattr(target, 'SHARE', 1.0))}",
         f"-max_len={getattr(target, 'MAX_LENGTH', MAX_LENGTH)}",
         f"-timeout={INPUT_TIMEOUT}",
+        f"-seed={seed}",
     ]
     arguments += ["-print_final_stats=1", "-verbosity=1", f"-artifact_prefix={work}/crash-{name}-"]
     if seconds:
@@ -157,6 +160,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=100_000, help="inputs for each target (default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=0, help="end each target after so many seconds (default: never)")
+    parser.add_argument("--seed", type=int, default=0, help="the same inputs each time (default: others each time)")
     parser.add_argument("--target", action="append", choices=TARGETS, help="run only this target; may be repeated")
     parser.add_argument("--work", type=Path, default=ROOT / ".fuzz", help="directory of corpora and findings")
     parser.add_argument(
@@ -165,7 +169,7 @@ def main() -> int:
     parser.add_argument("--worker", choices=TARGETS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        work_on(options.worker, options.runs, options.seconds, options.work)
+        work_on(options.worker, options.runs, options.seconds, options.work, options.seed)
         return 0
     if importlib.util.find_spec("atheris") is None:
         sys.stderr.write("atheris is not installed: the campaign needs Linux on x86-64 and Python up to 3.13\n")
@@ -173,7 +177,9 @@ def main() -> int:
     # The slowest first, so that no core waits for it at the end.
     names = sorted(options.target or TARGETS, key=lambda name: name != "trust_list")
     with ThreadPoolExecutor(max_workers=options.jobs) as pool:
-        outcomes = list(pool.map(lambda n: run_target(n, options.runs, options.seconds, options.work), names))
+        outcomes = list(
+            pool.map(lambda n: run_target(n, options.runs, options.seconds, options.work, options.seed), names)
+        )
     sys.stdout.write(f"{'target':<12} {'executions':>11} {'seconds':>8} {'exec/s':>8} {'slowest':>10}  coverage\n")
     for one in outcomes:
         rate = one.executions / one.seconds if one.seconds else 0

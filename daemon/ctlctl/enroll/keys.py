@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -103,8 +103,8 @@ def read_key(pem: bytes) -> PrivateKey:
         raise ValueError("it is encrypted: decrypt a copy first (openssl pkey)") from None
     except UnsupportedAlgorithm:
         raise ValueError("it is of a kind or a curve that is not known here") from None
-    except ValueError:
-        # The library's words may repeat a line of the key.
+    except (ValueError, InternalError):
+        # The library's words may repeat a line of the key; InternalError is what it says to an Edwards key cut short.
         raise ValueError("it is no private key, or a damaged one") from None
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise ValueError("it is neither RSA nor EC")  # noqa: TRY004 - a wrong file, not a wrong type

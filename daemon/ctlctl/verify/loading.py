@@ -145,7 +145,7 @@ def load_rsa_key(option: str, path: str, data: bytes, why_rsa: str, password: by
     Raises:
         HelperError: there is none, it needs another password, or it is of another kind.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - only when the option is used
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm  # noqa: PLC0415 - only when the option is used
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 
@@ -161,7 +161,7 @@ def load_rsa_key(option: str, path: str, data: bytes, why_rsa: str, password: by
             else "is not encrypted, but a password was given"
         )
         raise HelperError(f"{option} {path}: the private key {need}") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, InternalError) as error:
         raise HelperError(f"{option} {path}: the private key cannot be read (wrong password, or damaged)") from error
     if not isinstance(key, RSAPrivateKey):
         raise HelperError(f"{option} {path}: not an RSA key; {why_rsa}")
