@@ -1,6 +1,7 @@
 """Rollouts on a lab whose time runs fast: all phones on fresh LSCs, and every way in which one is stopped."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -58,6 +59,12 @@ def test_what_is_refused(tmp_path: Path) -> None:
         done = watched.ctlctl("rollout", "start", sha256, "--confirm", sha256[:12])
         assert done.code == 4
         assert "a second person has to approve" in done.err
+        # Once more by the same person is not enough, and what is told is who has to do what.
+        done = watched.ctlctl("plan", "approve", str(file))
+        assert done.code == 0
+        assert re.search(
+            r"^Next: whoever approves besides you .+\n  ctlctl --config \S+ plan approve COPY$", done.out, re.MULTILINE
+        )
         done = watched.ctlctl("rollout", "start", "ffffff", "--confirm", "ffffff")
         assert done.code == 3
         done = watched.ctlctl("rollout", "start", sha256, "--confirm", sha256[:5])

@@ -104,6 +104,8 @@ def run_approve(settings: Path, plan: str, output: str) -> int:
         if answer["missing"]:
             print(f"  missing    {answer['missing']}")
             print("ctld keeps these bytes, and nothing is done before that.")
+            print("Next: whoever approves besides you reads a copy (plan files are for their owner alone), and runs")
+            print(pasteable("  ctlctl plan approve COPY"))
         elif answer.get("rollout") is not None:
             wish = "resume" if answer["mode"] in {"halted", "paused"} else "status"
             print(pasteable(f"Next: ctlctl rollout {wish} {answer['plan']}"))
