@@ -192,7 +192,7 @@ class TestOurClient:
         [
             (instead(peer.AUTH_REQ, (peer.END, [(peer.REASON, peer.BAD)])), 3, "before it was told who asks"),
             (instead(peer.STORE_REQ, (peer.END, [(peer.REASON, peer.BAD)])), 4, "after it had ordered to install"),
-            (put(peer.KEY_REQ, peer.CURVE, lambda _: b"\3"), 4, "curve 3 is not known (key-refused). Correct the key"),
+            (put(peer.KEY_REQ, peer.CURVE, lambda _: b"\3"), 4, "curve 3 is not known (key-refused)\n"),
             (instead(peer.KEY_REQ, (peer.LATER, [(peer.DELAY, b"60\0")])), 3, "the server has no time: try again"),
             (instead(peer.KEY_REQ, (peer.LATER, [])), 3, "the server has no time: try again"),
             (add(peer.STORE_REQ, peer.carried(b"another")), 3, "element 4 stands twice"),

@@ -104,7 +104,8 @@ def main(path: str) -> None:
 
     def key() -> str | None:
         before = termios.tcgetattr(0)
-        tty.setcbreak(0)
+        # Not as it is by default: a key that came before this would be thrown away.
+        tty.setcbreak(0, termios.TCSANOW)
         try:
             return sys.stdin.read(1)
         finally:

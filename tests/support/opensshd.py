@@ -5,6 +5,7 @@ The account exists only in a mount namespace of the server: the system's own fil
 
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -27,7 +28,7 @@ _MOUNT = (
     "mount --make-rprivate / && mount --bind passwd /etc/passwd && mount --bind shadow /etc/shadow && "
     "mount --bind pam /etc/pam.d/sshd && exec {sshd} -D -e -f sshd_config"
 )
-_SECONDS = 15.0
+_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class OpenSsh:
     port: int
     fingerprints: Mapping[str, str]
     log: Path
+
+    def logged(self, mark: str, since: int = 0) -> str:
+        """Return the log from a character on, once it has what a pattern finds: it is written after the answer went."""
+        end = time.monotonic() + _SECONDS
+        while re.search(mark, text := self.log.read_text()[since:]) is None:
+            assert time.monotonic() < end, text
+            time.sleep(0.02)
+        return text
 
     def settings(self, **changes: object) -> CliSettings:
         words: dict[str, object] = {
