@@ -19,6 +19,7 @@ from ctlctl_lab.dirs import SETTINGS_NAME, LabDir, LabError
 from ctlctl_lab.scenarios import SCENARIOS, apply_scenario
 from ctlctl_lab.services import PORTS, PortPlan, Services
 from ctlctl_lab.settings import write_settings
+from ctlctl_lab.tlscontexts import lab_context
 from ctlctl_lab.world import World
 
 #: Real seconds between two looks at whether the lab's threads live.
@@ -190,7 +191,7 @@ def _read_greeting(sock: socket.socket) -> None:
 
 
 def _shake_hands(sock: socket.socket) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = lab_context(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     # Nothing is believed: this asks only whether somebody answers.
     context.verify_mode = ssl.CERT_NONE

@@ -1,9 +1,11 @@
 """TLS contexts for what a port presents now: made once for each certificate, kept for as long as it is presented."""
 
+import errno
 import os
 import ssl
 import warnings
 from functools import lru_cache
+from typing import Any
 
 from ctlctl_lab.model import Identity
 from ctlctl_lab.pki import certificate_pem, key_pem
@@ -14,10 +16,29 @@ _NODE_CONTEXTS = 256
 _PHONE_CONTEXTS = 64
 
 
+class LabSocket(ssl.SSLSocket):
+    """A connection that is not left open when its peer is gone as soon as it came (so `ssl`, until Python 3.12)."""
+
+    def getpeername(self) -> Any:  # noqa: ANN401 - as the library has it
+        """Return the peer's address, which wrapping a connection begins with; close it where there is no peer."""
+        try:
+            return super().getpeername()
+        except OSError as gone:
+            self.close()
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from gone
+
+
+def lab_context(protocol: int) -> ssl.SSLContext:
+    """Return a new context whose connections are `LabSocket`."""
+    context = ssl.SSLContext(protocol)
+    context.sslsocket_class = LabSocket
+    return context
+
+
 @lru_cache(maxsize=_NODE_CONTEXTS)
 def node_context(identity: Identity) -> ssl.SSLContext:
     """Return the context of a node's port: TLS 1.2 and what is newer."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = lab_context(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     _load(context, key_pem(identity.key) + certificate_pem(identity.der))
     return context
@@ -31,7 +52,7 @@ def phone_context(pem: bytes, *, tls10_only: bool) -> ssl.SSLContext:
         pem: its key and certificate.
         tls10_only: whether it speaks nothing newer than TLS 1.0, as all of the 7900 series.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = lab_context(ssl.PROTOCOL_TLS_SERVER)
     if tls10_only:
         # Such phones sign with SHA-1 and small keys, which only the lowest security level admits.
         context.set_ciphers("ALL:@SECLEVEL=0")
@@ -50,7 +71,7 @@ def old_phones_context(identity: Identity) -> ssl.SSLContext:
 
     Client certificates are not asked for: CAPF has its own proof inside, and whether TVS wants one is not known.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = lab_context(ssl.PROTOCOL_TLS_SERVER)
     # Plain RSA key exchange, as soft clients use it, and nothing without a certificate.
     context.set_ciphers("ALL:!aNULL:!eNULL:@SECLEVEL=0")
     _from_tls10(context)
@@ -63,7 +84,7 @@ def old_phones_context(identity: Identity) -> ssl.SSLContext:
 @lru_cache(maxsize=2)
 def phone_client_context(*, tls10_only: bool) -> ssl.SSLContext:
     """Return the context with which phones connect; what is presented to them they judge themselves, by their lists."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = lab_context(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if tls10_only:

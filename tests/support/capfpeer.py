@@ -113,7 +113,8 @@ class Wire:
         return data
 
     def close(self) -> None:
-        with suppress(OSError):
+        # ValueError: the other side had gone before the first word of TLS.
+        with suppress(OSError, ValueError):
             if not self.habits.rude:
                 self.sock.settimeout(2)
                 self.sock.unwrap()

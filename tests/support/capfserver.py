@@ -30,6 +30,7 @@ from ctlctl_capf.outcome import (
 )
 from ctlctl_capf.rules import AuthMode, Order
 from ctlctl_capf.server import CapfServer
+from ctlctl_lab.tlscontexts import lab_context
 from ctlctl_trust import Certificate, read_certificate
 from support.pki import CertificatePlan, der, der_extension, der_integer, plan, rsa_key
 from support.servers import TcpExchange, tcp_server
@@ -97,7 +98,7 @@ class CapfService:
         """Return a context that presents the certificate."""
         file = folder / "capf-service.pem"
         file.write_text(ssl.DER_cert_to_PEM_cert(self.capf.encode()))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = lab_context(ssl.PROTOCOL_TLS_SERVER)
         if self.old_tls:
             context.set_ciphers("ALL:@SECLEVEL=0")
             with warnings.catch_warnings():

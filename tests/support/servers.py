@@ -30,6 +30,7 @@ from ctlctl.connectors.tftp_packets import (
     decode,
     encode,
 )
+from ctlctl_lab.tlscontexts import lab_context
 
 # Seconds between two looks at whether the test is over.
 _TICK = 0.02
@@ -282,7 +283,7 @@ def make_identity(directory: Path, *, name: str = "localhost", days: int = 30) -
             serialization.NoEncryption(),
         )
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = lab_context(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate_file, key_file)
     der = certificate.public_bytes(serialization.Encoding.DER)
     return Identity(certificate_file, hashlib.sha256(der).digest(), context)

@@ -27,6 +27,7 @@ from ctlctl.connectors.axl_values import (
 )
 from ctlctl.connectors.errors import ConnectorError
 from ctlctl.connectors.tftp_packets import Error
+from ctlctl_lab.tlscontexts import lab_context
 from ctlctl_trust import Kind, build_trust_list
 from ctlctl_trust.tvs import Signal, TvsServerMachine, VerifyRequest, VerifyResponse
 from support.lists import CAPF, PUB, RECOVERY, TVS, ctl_rows, itl_rows, list_plan
@@ -102,7 +103,7 @@ def node_running(node: NodePlan, folder: Path) -> Iterator[dict[str, object]]:
             if name in node.closed:
                 ports[name] = free_port(node.host)
                 continue
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context = lab_context(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*write_certificate(folder, certificate))
             server = http_server if name.startswith("https") else tcp_server
             handler = _answers(node) if name == "tvs" else _serves(node) if name.startswith("https") else _nothing

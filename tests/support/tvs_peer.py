@@ -185,7 +185,8 @@ def _accept(listener: socket.socket, tls: ssl.SSLContext, server: Server, entrie
             pass
         except (PeerError, OSError) as error:
             server.faults.append(str(error))
-        with contextlib.suppress(OSError):
+        # ValueError: the other side had gone before the first word of TLS.
+        with contextlib.suppress(OSError, ValueError):
             if not manner.abrupt:
                 stream.unwrap()
         stream.close()

@@ -11,6 +11,7 @@ from ctlctl.connectors.capf_ports import CapfError, CapfHolder, CapfSettings, Ca
 from ctlctl.connectors.errors import ConnectorFault, Place
 from ctlctl.connectors.network import Deadline, connect, reason_of, resolve
 from ctlctl.connectors.ports import FetchError, FetchTarget, TargetError, join_endpoint
+from ctlctl.connectors.tls_socket import client_context
 from ctlctl_capf.client import CapfClient
 from ctlctl_capf.frame import CapfLocalError, CapfPeerError, CapfReason
 from ctlctl_capf.outcome import Delete, Finished, HandOver, MakeKey, NeedData, Outcome, Send, StoreCertificate
@@ -163,7 +164,7 @@ class CapfConnector:
         raise CapfError(fault, detail, place=self._place, advice=advice, reason=reason) from None
 
     def _make_context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = client_context()
         # `_identify` decides: names, chains and validity say nothing of a certificate that names no host.
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

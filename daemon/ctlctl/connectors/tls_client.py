@@ -10,6 +10,7 @@ from typing import Final
 
 from ctlctl.connectors.network import Deadline, SocketAddress, reason_of
 from ctlctl.connectors.ports import FetchError, FetchFault, FetchTarget, TlsTrust
+from ctlctl.connectors.tls_socket import client_context
 
 # Bytes. A file of certificates is a few KiB; more is not one.
 MAX_CA_FILE_BYTES: Final = 4 * 1024 * 1024
@@ -47,7 +48,7 @@ class SecureClient:
         self._target = target
         self._pin = trust.sha256_pin
         self._deadline = deadline
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._context = client_context()
         if trust.sha256_pin is not None:
             # The fingerprint decides, and `handshake` compares it before a single byte is sent.
             _verify_nothing(self._context)
@@ -134,7 +135,7 @@ class SecureClient:
         A handshake that failed does not hand the certificate out, so this connects once more. It trusts
         nothing and sends no request; whatever goes wrong, there is just no fingerprint to show.
         """
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = client_context()
         _verify_nothing(context)
         with suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as sock:
             sock.settimeout(self._deadline.remaining())

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ctlctl.connectors.errors import ConnectorError, ConnectorFault, Place
 from ctlctl.connectors.network import reason_of
 from ctlctl.connectors.ports import join_endpoint
+from ctlctl.connectors.tls_socket import client_context
 
 # OP_LEGACY_SERVER_CONNECT of OpenSSL's ssl.h, which Python names from 3.12 on: talk to servers without RFC 5746.
 _LEGACY_SERVER_CONNECT: Final = 0x4
@@ -129,7 +130,7 @@ def lenient_context() -> ssl.SSLContext:
 
     Besides probes, only the reader of phones' pages has one (ADR 0011): what it sends anybody may see.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = client_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     # "The least that there is" is TLS 1.0: Python keeps SSL 3.0 off by an option of its own.

@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 from ctlctl.connectors.errors import ConnectorFault, Place
 from ctlctl.connectors.network import Deadline, connect, reason_of, resolve
 from ctlctl.connectors.ports import FetchError, FetchTarget, TargetError, join_endpoint
+from ctlctl.connectors.tls_socket import client_context
 from ctlctl.connectors.tvs_ports import TrustVerifier, TvsAnswer, TvsError, TvsSettings
 from ctlctl_trust.certificate import CertificateError, read_certificate
 from ctlctl_trust.recordcheck import serial_bytes
@@ -222,7 +223,7 @@ class TvsClient:
         raise TvsError(fault, detail, place=self._place, advice=advice) from None
 
     def _make_context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = client_context()
         # `_identify` decides: names, chains and validity mean nothing to a phone, the record in its list does.
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
