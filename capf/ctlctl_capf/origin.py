@@ -13,8 +13,8 @@ from typing import Final
 
 from ctlctl_capf.manufacturers import Pin, fingerprint, known_by_name
 from ctlctl_capf.outcome import printable
-from ctlctl_capf.rules import signed_by
 from ctlctl_trust.certificate import Certificate
+from ctlctl_trust.issuing import issued_by
 
 #: How CAPF names itself: eight hexadecimal digits; see `Origin` for what that is worth.
 _CAPF_NAME: Final = re.compile(r"CAPF-[0-9a-fA-F]{8}")
@@ -86,13 +86,13 @@ def classify(certificate: Certificate, authorities: Authorities, seen: Iterable[
             store): each counts only if it is pinned.
     """
     for capf in authorities.capfs:
-        if signed_by(certificate, capf):
+        if issued_by(certificate, capf):
             words = f"{printable(capf.common_name)}, a known CAPF certificate, signed it"
             return Classification(Origin.LSC, OriginCode.ISSUED_BY_CAPF, words, capf)
     pinned = {pin.sha256: pin.name for pin in authorities.pins}
     for issuer in seen:
         name = pinned.get(fingerprint(issuer))
-        if name is not None and signed_by(certificate, issuer):
+        if name is not None and issued_by(certificate, issuer):
             words = f"{printable(name)}, a pinned manufacturing CA, signed it"
             return Classification(Origin.MIC, OriginCode.ISSUED_BY_MANUFACTURER, words, issuer)
     return _unknown(certificate)

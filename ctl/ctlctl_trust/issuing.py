@@ -22,10 +22,11 @@ def issued_by(certificate: Certificate, issuer: Certificate) -> bool:
 
     Returns:
         True where the issuer's name is the one that the certificate gives, and the signature verifies with the issuer's
-        key. False too where that cannot be checked. Validity is not looked at.
+        key. False too where that cannot be checked: also for a serial number that is not positive, which the library
+        is about to refuse (RFC 5280 section 4.1.2.2). Validity is not looked at.
     """
     key = issuer.key
-    if certificate.issuer != issuer.subject or key is None or not usable(key):
+    if certificate.serial <= 0 or certificate.issuer != issuer.subject or key is None or not usable(key):
         return False
     try:
         read = x509.load_der_x509_certificate(certificate.der)

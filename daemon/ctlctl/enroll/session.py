@@ -22,8 +22,9 @@ from ctlctl_capf.client import CapfClient
 from ctlctl_capf.dialect import KIND_DIALECT
 from ctlctl_capf.elements import KeyOrder
 from ctlctl_capf.outcome import Operation
-from ctlctl_capf.rules import ClientRules, names_device, signed_by
+from ctlctl_capf.rules import ClientRules, names_device
 from ctlctl_trust.certificate import Certificate, CertificateError, read_certificate
+from ctlctl_trust.issuing import issued_by
 
 _ANY_KEY: Final = KeyPolicy()
 
@@ -267,7 +268,7 @@ class _Installing:
             raise EnrollError(EnrollFault.BAD_CERTIFICATE, detail, advice)
         if self._key is None:
             raise AssertionError("a certificate comes after its key")
-        signers = [one for one in issuers if signed_by(certificate, one)]
+        signers = [one for one in issuers if issued_by(certificate, one)]
         chain = (*signers[:1], *(one for one in issuers[1:] if one not in signers[:1]))
         about = About(
             wish.identity,
