@@ -40,8 +40,9 @@ check: $(STAMP) ## formatting, lint, types, import contracts
 unit: $(STAMP) ## the tests, in random order on every core, with the coverage gate
 	$(BIN)/pytest --numprocesses=$(JOBS) --dist=worksteal --cov --cov-report=term --durations=10
 
-soak: $(STAMP) ## the long campaigns: 2,000,000 fuzz runs a target, 200 kills of store and daemon, an hour of rounds, a rollout of 2,000 phones and 300 kills of one
+soak: $(STAMP) ## the long campaigns: properties on other inputs each time, 2,000,000 fuzz runs a target, 200 kills of store and daemon, an hour of rounds, a rollout of 2,000 phones and 300 kills of one
 	$(BIN)/python tests/fuzz/campaign.py --runs 2000000
+	CTLCTL_EXPLORE=1 $(BIN)/pytest tests -m hypothesis --no-cov --timeout 7200
 	CTLCTL_KILLS=200 $(BIN)/pytest tests/integration/test_store_crash.py tests/integration/test_ctld_trouble.py -k 'random_statement or killed_at' --no-cov --timeout 7200
 	CTLCTL_PHONES=2000 $(BIN)/pytest tests/integration/test_rollout_trouble.py -k hundreds_of_phones --no-cov --timeout 7200
 	CTLCTL_KILLS=300 $(BIN)/pytest tests/integration/test_rollout_kills.py --no-cov --timeout 14400

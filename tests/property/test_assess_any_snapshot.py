@@ -284,7 +284,7 @@ snapshots = st.builds(
 @given(
     snapshots, node_parts, instants, st.sampled_from([POLICY, Policy(), replace(POLICY, lab=True, phones_per_night=0)])
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_snapshot_can_be_judged(bare: Snapshot, parts: dict[str, list[Any]], now: int, policy: Policy) -> None:
     more: Any = {name: tuple(values) for name, values in parts.items()}
     snapshot: Snapshot = replace(bare, **more)
@@ -389,7 +389,6 @@ def test_what_is_taken_away_is_missed(what: str, which: int) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(DROPS)), st.integers(0, 40)), min_size=1, max_size=8))
-@settings(deadline=None)
 def test_the_less_is_known_the_less_it_looks_well(drops: list[tuple[str, int]]) -> None:
     snapshot = healthy()
     for what, which in drops:

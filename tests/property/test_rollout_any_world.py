@@ -109,7 +109,7 @@ def proved(run: Run) -> None:
         assert all(row.state in FINAL for row in run.rows.values())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     who=members(),
     within=limits(),
@@ -162,7 +162,7 @@ def test_whatever_happens_no_phone_is_lost_and_nothing_is_written_that_must_not_
         assert run.head.throttled == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     who=members(offline=False),
     within=limits(),
@@ -188,7 +188,7 @@ def test_the_end_is_the_same_wherever_the_daemon_is_killed(
     assert ends[0] == ends[1]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(within=limits(), status=st.sampled_from(STATUSES), dies=kills, families=st.integers(1, 4))
 def test_a_poisoned_family_stops_at_the_canary(within: Limits, status: str, dies: set[int], families: int) -> None:
     who = phones(40, families)

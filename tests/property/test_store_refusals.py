@@ -18,7 +18,7 @@ steps = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(steps, max_size=12))
 def test_the_last_refusal_of_each_account_is_there(taken: "list[tuple[str, str, StoredRefusal | str] | str]") -> None:
     expected: dict[tuple[str, str], StoredRefusal] = {}

@@ -83,7 +83,7 @@ def test_what_is_no_row(text: str) -> None:
         read_row(text)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(rows, min_size=1, max_size=5), heads, heads, st.data())
 def test_what_is_kept_comes_back(kept: list[PhoneRow], first: Head, then: Head, data: st.DataObject) -> None:
     state = RolloutState(first, tuple(kept))

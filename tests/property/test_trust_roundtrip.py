@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from random import Random
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctlctl_trust import (
@@ -46,10 +46,6 @@ from support.lists import (
 from support.mutate import mutated, turn_bytes
 from support.pki import plan, rsa_key
 from support.vectors import NOW, own, own_index
-
-# Nothing here is timed; a slow machine must not make a test fail.
-settings.register_profile("ctlctl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("ctlctl")
 
 SIGNERS = (SMALL_RECOVERY, SMALL_SUB, SMALL_STRANGER)
 

@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctlctl_capf import (
@@ -238,7 +238,6 @@ class TestRenewal:
         with pytest.raises(CapfLocalError):
             decide(DEVICE, None, None, NOW.replace(tzinfo=None))
 
-    @settings(deadline=None)
     @given(
         spans=st.tuples(*[st.integers(0, 4000)] * 3),
         validity=st.integers(1, 3560),
