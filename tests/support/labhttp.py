@@ -5,12 +5,14 @@ import functools
 import importlib.resources
 import os
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -419,6 +421,12 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+    context: ssl.SSLContext
+
+    def get_request(self) -> tuple[ssl.SSLSocket, Any]:
+        """Take the next connection; the handshake is the handler's, in its own thread."""
+        sock, address = super().get_request()
+        return self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False), address
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: clients leave as they like."""
@@ -434,8 +442,7 @@ def https_server(app: SoapApp, directory: Path) -> Iterator[tuple[str, int, Path
     identity = make_identity(directory)
     handler = type("Handler", (_Handler,), {"app": app})
     with _Server(("127.0.0.1", 0), handler) as server:
-        # The handshake is the handler's, in its own thread.
-        server.socket = identity.context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.context = identity.context
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
