@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from ctlctl.connectors.pacing import TimeFlow
@@ -204,7 +205,22 @@ class AxlWatch:
         self._app = lab.services._soap
         self.writes: list[Written] = []
         self.logins: dict[str, list[str]] = {}
+        self._due: tuple[str, int, Callable[[], object]] | None = None
         lab.services._soap = self
+
+    def when(self, verb: str, more: int, action: Callable[[], object]) -> Event:
+        """Do something as soon as so many more writes of a kind are done; returns what is set then.
+
+        For what has to come in the middle: whoever polls may be too slow for that.
+        """
+        done = Event()
+
+        def act() -> None:
+            action()
+            done.set()
+
+        self._due = verb, len(self.of(verb)) + more, act
+        return done
 
     def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AppAnswer:
         """Pass a request on."""
@@ -228,6 +244,12 @@ class AxlWatch:
             told = "" if finish is None else finish[1].decode()
             one = Written(at, verb, name[1].decode(), answer[0] == 200, pending, registered, told)
             self.writes.append(one)
+            due = self._due
+            is_due = due is not None and len(self.of(due[0])) >= due[1]
+            if is_due:
+                self._due = None
+        if due is not None and is_due:
+            due[2]()
         return answer
 
     def of(self, *verbs: str) -> list[Written]:
