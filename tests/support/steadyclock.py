@@ -22,6 +22,17 @@ _TICK: Final = 0.01
 _MOST: Final = 0.02
 
 
+#: Lab seconds that a test may take; windows that are always open end and begin at midnight, UTC.
+_NIGHT: Final = 7200
+_DAY: Final = 86_400
+
+
+def _beginning(now: float) -> float:
+    """Return when lab time begins: now, or soon after midnight where that would come in the middle of a test."""
+    left = _DAY - now % _DAY
+    return now if left > _NIGHT else now + left + 60
+
+
 class SteadyClock(Clock):
     """Lab time that runs fast and never jumps; other processes read it from a file."""
 
@@ -33,7 +44,7 @@ class SteadyClock(Clock):
             file: where the instant is written, for `reader`.
         """
         super().__init__(speed=speed)
-        self._counted = (time.time(), time.monotonic())
+        self._counted = (_beginning(time.time()), time.monotonic())
         file.write_bytes(_INSTANT.pack(self._counted[0]))
         with file.open("r+b") as opened:
             self._shared = mmap.mmap(opened.fileno(), _INSTANT.size)
