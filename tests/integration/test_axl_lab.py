@@ -133,20 +133,20 @@ def test_an_idle_session_is_replaced(connect: Connect, world: HandMadeWorld) -> 
 
 
 @pytest.mark.parametrize(
-    ("switch", "value", "faults"),
+    ("switch", "value", "seconds", "faults"),
     [
-        ("html_next", 1, {ConnectorFault.SERVER_ERROR}),
+        ("html_next", 1, 60, {ConnectorFault.SERVER_ERROR}),
         # It depends on how the server's TLS ends whether the connection broke or the answer did.
-        ("truncate_next", 1, {ConnectorFault.PROTOCOL, ConnectorFault.UNREACHABLE}),
-        ("slow_seconds", 3.0, {ConnectorFault.TIMEOUT}),
+        ("truncate_next", 1, 60, {ConnectorFault.PROTOCOL, ConnectorFault.UNREACHABLE}),
+        ("slow_seconds", 3.0, 1, {ConnectorFault.TIMEOUT}),
     ],
 )
 def test_switches_give_the_errors_they_should(
-    connect: Connect, world: HandMadeWorld, switch: str, value: float, faults: set[ConnectorFault]
+    connect: Connect, world: HandMadeWorld, switch: str, value: float, seconds: float, faults: set[ConnectorFault]
 ) -> None:
     setattr(world.faults, switch, value)
     with pytest.raises(LabError) as caught:
-        connect(seconds=1).call("getCCMVersion", {}, lambda content: read_answer(content, "getCCMVersion"))
+        connect(seconds=seconds).call("getCCMVersion", {}, lambda content: read_answer(content, "getCCMVersion"))
     assert caught.value.fault in faults
     assert PASSWORD not in str(caught.value)
 

@@ -7,22 +7,29 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
 
 from ctlctl.service import server
 from ctlctl.service.server import ApiServer, Peer, QuestionError, ServerError
+from support.watching import eventually
 
 PLAN = b'{"ask": "plan-approve", "words": {"plan": "'
 Serve = Callable[..., Path]
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
+def running() -> list[ApiServer]:
+    """Return what `serve` has started."""
+    return []
+
+
+@pytest.fixture
+def serve(tmp_path: Path, running: list[ApiServer]) -> Iterator[Serve]:
     """Serve echoes; what is asked for as "slow" takes until the end of the test."""
-    release, running = Event(), []
+    release = Event()
 
     def echo(ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
         if ask == "slow":
@@ -89,11 +96,11 @@ def test_whoever_says_nothing_or_trickles_keeps_nobody_else_waiting(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_user(monkeypatch, [4711] * 40)
+    # They may take longer than whoever asks waits for an answer.
+    monkeypatch.setattr(server, "_ASK_SECONDS", 600.0)
     path = serve()
     peers = [connect(path, b"{") for _ in range(40)]
-    started = time.monotonic()
     assert ask(path, b'{"ask": "rollout-abort"}')["answer"]["ask"] == "rollout-abort"
-    assert time.monotonic() - started < 3
     for peer in peers:
         peer.close()
 
@@ -111,13 +118,10 @@ def test_a_question_has_to_be_said_in_time_however_it_trickles(serve: Serve, mon
     monkeypatch.setattr(server, "_ASK_SECONDS", 0.5)
     path = serve()
     with connect(path) as sock:
-        started = time.monotonic()
         with pytest.raises(BrokenPipeError):  # noqa: PT012 - it hangs up at any of them
-            for _ in range(60):
+            for _ in range(600):
                 sock.sendall(b" ")
                 time.sleep(0.1)
-            sock.sendall(b" ")
-        assert 0.4 < time.monotonic() - started < 4
 
 
 def test_only_whoever_may_approve_is_listened_to_for_long(serve: Serve) -> None:
@@ -136,12 +140,14 @@ def test_only_whoever_may_approve_is_listened_to_for_long(serve: Serve) -> None:
     assert "approvers" in error["message"]
 
 
-def test_a_plan_is_taken_whole_and_another_waits_for_it(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_ASK_SECONDS", 0.5)
+def test_a_plan_is_taken_whole_and_another_waits_for_it(
+    serve: Serve, running: list[ApiServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = serve()
     assert ask(path, PLAN + b"a" * 5_000_000 + b'"}}')["answer"]["size"] == 5_000_000
     with connect(path, PLAN + b"a" * 70_000):
-        time.sleep(0.1)
+        eventually(running[0]._plans.locked, "the plan is being taken")
+        monkeypatch.setattr(server, "_ASK_SECONDS", 2.0)
         assert "another plan" in ask(path, PLAN + b"a" * 70_000 + b'"}}')["error"]["message"]
         # Only plans wait.
         assert "answer" in ask(path, b'{"ask": "quick"}')
@@ -180,24 +186,31 @@ def test_without_descriptors_questions_wait(serve: Serve) -> None:
         assert json.loads(lines.readline())["answer"]["ask"] == "patient"
 
 
-def test_an_end_waits_neither_for_the_silent_nor_long_for_the_slow(tmp_path: Path) -> None:
+def test_an_end_waits_neither_for_the_silent_nor_long_for_the_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A machine that stands still for a moment is not to take the answer's time.
+    monkeypatch.setattr(server, "_STOP_SECONDS", 5.0)
     release = Event()
+    begun, stopping, ended = Barrier(3), Event(), Event()
 
     def slow(ask: str, _: Mapping[str, str], __: Peer) -> dict[str, Any]:
+        begun.wait(60)
         if ask == "short":
-            time.sleep(0.5)
+            assert stopping.wait(60)
             return {"done": True}
         release.wait(60)
+        ended.set()
         raise QuestionError("undecided", "")
 
     one = ApiServer(tmp_path / "sock", "no-such-group", slow)
     one.start()
     silent, long = connect(one.path), connect(one.path, b'{"ask": "long"}\n')
     short = connect(one.path, b'{"ask": "short"}\n')
-    time.sleep(0.2)
-    started = time.monotonic()
+    begun.wait(60)
+    stopping.set()
     one.stop()
-    assert time.monotonic() - started < 3
+    assert not ended.is_set()
     assert not one.path.exists()
     with silent, long, short, short.makefile("rb") as lines:
         assert json.loads(lines.readline())["answer"] == {"done": True}
