@@ -294,7 +294,6 @@ def test_what_is_kept_tells_nobody_the_password(
 def test_a_store_that_somebody_holds_when_an_account_is_refused(
     lab: RunningLab, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ctlctl.store.store.LOCK_TIMEOUT", 0.3)
     monkeypatch.setattr("ctlctl.store.store.Store.open.__func__.__kwdefaults__", {"migrate": True, "lock_timeout": 0.3})
     path = load_settings(lab.settings).store.path
     with watching(lab) as watched:

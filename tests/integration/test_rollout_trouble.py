@@ -169,7 +169,7 @@ def still(watched: Watched, axl: AxlWatch, seconds: float = 1.5) -> dict[str, An
 def test_a_night_of_one_trouble_after_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """AXL busy, the store locked, the publisher rebooting, CAPF down: the rollout waits or halts, and loses nobody."""
     monkeypatch.setattr("ctlctl.service.rolloutlife._STORE_SECONDS", 0.2)
-    monkeypatch.setattr("ctlctl.store.store.LOCK_TIMEOUT", 0.3)
+    monkeypatch.setattr("ctlctl.store.store.Store.open.__func__.__kwdefaults__", {"migrate": True, "lock_timeout": 0.3})
     # Phones that the reboot finds on their way to CAPF give no answer: however many, it does not halt for them.
     rules = {"batch_size": "14", "in_flight": "14", "halt_unknown_percent": "100"}
     with fast_lab(tmp_path / "lab", phones=70, speed=40, **rules) as lab:
@@ -183,9 +183,9 @@ def test_a_night_of_one_trouble_after_another(tmp_path: Path, monkeypatch: pytes
             down = axl.when("reset", 20, lambda: world.node_down("lab-pub"))
             started(watched, sha256)
             # Busy: slower, and nobody is lost.
-            busy = waited(watched, 40, lambda told: told["throttled"] >= 6, "AXL was busy")
-            assert busy["pace"] <= 0.5
-            assert "rollout-throttled" in {row["event"] for row in logged(watched)}
+            waited(watched, 40, lambda told: told["throttled"] >= 6, "AXL was busy")
+            said = logged(watched, "rollout-throttled")[-1]["detail"]["words"]
+            assert float(said.removeprefix("AXL is busy: ").split()[0]) <= 0.5, said
             # Locked: nothing is done that cannot be kept; what an operator asks for meanwhile is not forgotten.
             waited(watched, 40, lambda told: told["counts"].get("done", 0) >= 2, "it goes on")
             with locked(lab.settings.parent / "ctld" / "ctld.db"):
@@ -260,6 +260,15 @@ def test_clocks_that_jump_and_windows_that_close(tmp_path: Path) -> None:
             names = plan_names(tmp_path / "plan.json")
             halted = until(watched, 60, "halted", "finished")
             assert halted["halt"] == "clock-went-back"
+            # What is known of them may be from before they were given back, with our own operation.
+            busy = ("arming", "armed", "resetting", "cancelling")
+            waited(
+                watched,
+                60,
+                lambda told: not any(told["counts"].get(one) for one in busy),
+                "what was armed is taken back",
+            )
+            assert watched.ctlctl("cluster", "refresh", "lab", "--source", "axl").code == 0
             # Over the end of the window, in the middle of a batch: no write, and Complete-by ends what is pending.
             axl.when("reset", 3, lambda: put(closes + 1 - world.now()))
             resumed(watched)
@@ -290,6 +299,7 @@ def test_clocks_that_jump_and_windows_that_close(tmp_path: Path) -> None:
             assert watched.ctlctl("audit-log", "verify").code == 0
 
 
+@pytest.mark.timeout(900)
 def test_approvals_and_plans_that_do_not_hold(tmp_path: Path) -> None:
     rules = {"canary_sizes": "[4]", "canary_rest_minutes": "60"}
     with fast_lab(tmp_path / "lab", phones=40, speed=40, **rules) as lab, rolling(lab) as watched:
@@ -394,9 +404,11 @@ def test_phones_that_change_underneath_are_left_alone(tmp_path: Path) -> None:
             )
             rest = plan_names(tmp_path / "second.json")
             assert len(rest) > 8
-            started(watched, second)
-            for name in rest:
-                phones[name].profile = other_profile(lab, name)
+            # The cluster answers nobody before all of them are changed.
+            with lab.world.cluster.lock:
+                started(watched, second)
+                for name in rest:
+                    phones[name].profile = other_profile(lab, name)
             halted = until_of(watched, second, 60, "halted", "finished")
             assert halted["halt"] in {"too-many-changed", "approval"}, halted
             assert halted["counts"]["drifted"] > 1
@@ -416,7 +428,8 @@ def until_of(watched: Watched, plan: str, seconds: float, *modes: str) -> dict[s
 def test_a_stale_ctl_and_lost_registrations_stop_it(tmp_path: Path) -> None:
     rules = {
         "canary_sizes": "[4]",
-        "canary_rest_minutes": "10",
+        # Ended by the clock, once it is known what was done to the cluster.
+        "canary_rest_minutes": "60",
         "batch_size": "12",
         "in_flight": "4",
         "halt_unregistered_percent": "10",
@@ -429,6 +442,7 @@ def test_a_stale_ctl_and_lost_registrations_stop_it(tmp_path: Path) -> None:
             waited(watched, 60, lambda told: told["hold"] == "baking", "the canary is watched")
             world.renew(CALLMANAGER)
             watched.refresh()
+            world.faults.clock_offset += HOUR
             halted = until(watched, 60, "halted", "finished")
             assert halted["halt"] == "preflight"
             assert "stale-ctl" in halted["words"]
@@ -441,8 +455,12 @@ def test_a_stale_ctl_and_lost_registrations_stop_it(tmp_path: Path) -> None:
             lost = [name for name in world.cluster.phones if name not in names][:12]
             for name in lost:
                 world.switch_off(name)
-            watched.ctlctl("cluster", "refresh", "lab", "--source", "ris")
-            halted = until(watched, 60, "halted", "finished")
+            end = time.monotonic() + 60 * SLACK
+            while (halted := status(watched))["mode"] not in {"halted", "finished"}:
+                # A count is good for some minutes of the lab's, which are moments here.
+                watched.ctlctl("cluster", "refresh", "lab", "--source", "ris")
+                assert time.monotonic() < end, halted
+                time.sleep(0.3)
             assert halted["halt"] == "registered-dropped", halted
             waited(watched, 60, lambda told: not at_work(told) - told["counts"]["planned"], "what was under way ends")
             still(watched, axl)
@@ -469,11 +487,11 @@ def test_an_account_for_changes_that_does_not_work_is_tried_once(tmp_path: Path)
             accounts[WRITER] = Account("another", right.roles)
             started(watched, sha256)
             held = waited(watched, 40, lambda told: told["hold"] == "axl-away", "AXL takes no writes")
+            # It has tried again, for three lab minutes, and the wrong password was sent once.
+            waited(watched, 40, lambda told: "was refused" in told["trouble"], "it says that it was refused before")
             time.sleep(3)
-            # Three lab minutes, and the wrong password was sent once.
             assert len(axl.logins[WRITER]) == 1
             assert held["mode"] == "running"
-            assert "refused" in status(watched)["trouble"]
             password.write_text("another\n")
             waited(watched, 40, lambda told: told["counts"].get("done", 0) >= 1, "it goes on with the new password")
             # The account loses its right to write: nothing is written, and nothing is lost.
@@ -519,6 +537,7 @@ def fill(ballast: Path) -> None:
                     file.write(b"x" * size)
 
 
+@pytest.mark.timeout(900)
 def test_a_disk_that_is_full_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be kept is not done; when there is room again it goes on, and its log is whole."""
     monkeypatch.setattr("ctlctl.service.rolloutlife._STORE_SECONDS", 0.2)
@@ -528,7 +547,9 @@ def test_a_disk_that_is_full_in_the_middle(tmp_path: Path, monkeypatch: pytest.M
             started(watched, planned(watched, tmp_path / "plan.json", *SECURE))
             names = plan_names(tmp_path / "plan.json")
             waited(watched, 40, lambda told: told["counts"].get("done", 0) >= 2, "phones are done")
-            # The log of the database may have room left from before.
+            # No room in the log of the database from before: it begins anew, with nothing.
+            with closing(sqlite3.connect(disk / "ctld.db", timeout=30)) as other:
+                other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             with eventually_still(watched, axl, disk / "ballast"):
                 stopped = len(axl.writes)
             end = until(watched, 60, "finished", "halted")

@@ -57,6 +57,9 @@ def fast_lab(
     plan = replace(lab_plan(directory, phones, 2, scenario, speed), clock=clock)
     with clock.ticking(), running_lab(plan) as lab:
         lab.world.timing = replace(lab.world.timing, capf_patience=PATIENCE)
+        # Any port that is free at each start: the one in the settings was free only when they were written.
+        text = lab.settings.read_text()
+        lab.settings.write_text(re.sub(r"(?m)^listen = .*$", 'listen = "127.0.0.1:0"', text, count=1))
         with_rules(lab.settings, **rules)
         yield lab
 

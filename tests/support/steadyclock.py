@@ -23,7 +23,7 @@ _MOST: Final = 0.02
 
 
 #: Lab seconds that a test may take; windows that are always open end and begin at midnight, UTC.
-_NIGHT: Final = 7200
+_NIGHT: Final = 21_600
 _DAY: Final = 86_400
 
 
@@ -55,7 +55,7 @@ class SteadyClock(Clock):
 
     def _at(self, real: float) -> float:
         instant, counted = self._counted
-        return instant + min(real - counted, _MOST) * self.speed
+        return instant + max(0.0, min(real - counted, _MOST)) * self.speed
 
     def _count(self, stopping: Event) -> None:
         while not stopping.wait(_TICK):
