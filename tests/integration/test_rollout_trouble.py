@@ -455,11 +455,11 @@ def test_a_stale_ctl_and_lost_registrations_stop_it(tmp_path: Path) -> None:
             lost = [name for name in world.cluster.phones if name not in names][:12]
             for name in lost:
                 world.switch_off(name)
-            end = time.monotonic() + 60 * SLACK
+            give_up = time.monotonic() + 60 * SLACK
             while (halted := status(watched))["mode"] not in {"halted", "finished"}:
                 # A count is good for some minutes of the lab's, which are moments here.
                 watched.ctlctl("cluster", "refresh", "lab", "--source", "ris")
-                assert time.monotonic() < end, halted
+                assert time.monotonic() < give_up, halted
                 time.sleep(0.3)
             assert halted["halt"] == "registered-dropped", halted
             waited(watched, 60, lambda told: not at_work(told) - told["counts"]["planned"], "what was under way ends")
