@@ -173,7 +173,8 @@ def test_in_tftpd_goes_on_with_1_where_it_is_told_to(tftpd: Server) -> None:
                 sock.send(reply)
                 if client.state.name == "RECEIVING" and reply[2:] <= b"\x00\x02":
                     low.append(decode(reply))
-            if isinstance(events[-1], Completed):
+            # A block that came twice, because this process was slow to acknowledge it, is no event.
+            if events and isinstance(events[-1], Completed):
                 break
             datagram = sock.recv(600)
     assert events[-1] == Completed(ROLLOVER_CONTENT)

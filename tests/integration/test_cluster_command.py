@@ -98,7 +98,9 @@ class Bench:
 
 
 @pytest.fixture
-def stack() -> Iterator[ExitStack]:
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[ExitStack]:
+    # Everybody answers here, or refuses; however long that takes.
+    monkeypatch.setattr("ctlctl.cluster.nodeports._SECONDS", 60.0)
     with ExitStack() as opened:
         yield opened
 

@@ -56,11 +56,11 @@ class Bench:
             "username": "reader",
             "password_file": "x",
             "tls_pin": pin_of(TOMCAT),
-            "timeout_seconds": 5,
+            "timeout_seconds": 60,
             **self.axl,
         }
         axl = {key: value for key, value in axl.items() if value is not None}
-        phones = {"probe_timeout_seconds": 2, **self.table.pop("phones", {})}
+        phones = {"probe_timeout_seconds": 60, **self.table.pop("phones", {})}
         table = {"timezone": "UTC", "axl": axl, "nodes": tables, "phones": phones, **self.table}
         return make_cluster(self.folder / "ctld.toml", "hq", table)
 

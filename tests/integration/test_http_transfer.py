@@ -476,7 +476,7 @@ def test_a_handshake_that_never_ends_meets_the_deadline(first: bytes) -> None:
         exchange.drip(itertools.repeat(b"\x02" if first else b""))
 
     with tcp_server(handler) as port, pytest.raises(FetchError) as caught:
-        get(port, SHORT, scheme="https")
+        get(port, replace(SHORT, deadline_seconds=3.0), scheme="https")
     assert caught.value.fault is FetchFault.TIMEOUT
     assert "handshake" in caught.value.detail
 

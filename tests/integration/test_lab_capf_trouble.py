@@ -169,8 +169,10 @@ class TestFaults:
 
     def test_stall(self, lab: RunningLab) -> None:
         turn_on(lab.world, "capf-stall", "lab-pub")
-        with capf_socket(host(lab), seconds=0.5) as sock, pytest.raises(TimeoutError):
-            sock.recv(1)
+        with capf_socket(host(lab)) as sock:
+            sock.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                sock.recv(1)
 
     @pytest.mark.parametrize("message", ["auth", "key", "store", "end"])
     def test_half_a_message(self, lab: RunningLab, phone: Phone, message: str) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import cycle
 from pathlib import Path
 from typing import Literal
 
@@ -68,6 +69,16 @@ def node_at(lab: RunningLab, index: int = 0) -> tuple[str, str]:
     """Return name and address of a node."""
     node = list(lab.world.cluster.nodes.values())[index]
     return node.name, node.address
+
+
+class EverySeventh:
+    """Chance that is none, and loses as many: six losses in a row would end a transfer."""
+
+    def __init__(self) -> None:
+        self._draws = cycle((0.0, *[1.0] * 6))
+
+    def random(self) -> float:
+        return next(self._draws)
 
 
 def fingerprint_by_openssl(host: str, port: int, *words: str) -> str:
@@ -282,7 +293,7 @@ class TestFaults:
         turn_on(lab.world, "refused", f"{name}:http")
         wait_closed(host, 6970)
         with pytest.raises(FetchError) as caught:
-            fetch(FetchTarget("http", host, 6970, "CTLFile.tlv"), SHORT)
+            fetch(FetchTarget("http", host, 6970, "CTLFile.tlv"), FetchLimits())
         assert caught.value.fault is FetchFault.UNREACHABLE
         assert "refused" in str(caught.value)
 
@@ -310,9 +321,10 @@ class TestFaults:
         assert caught.value.fault is FetchFault.TIMEOUT
         # The other node serves on.
         _, other = node_at(lab, 1)
-        assert fetch(FetchTarget("http", other, 6970, "CTLFile.tlv"), SHORT) == lab.world.files.ctl
+        assert fetch(FetchTarget("http", other, 6970, "CTLFile.tlv"), FetchLimits()) == lab.world.files.ctl
 
-    def test_lost_datagrams_are_sent_again(self, lab: RunningLab) -> None:
+    def test_lost_datagrams_are_sent_again(self, lab: RunningLab, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(lab.services, "_chance", EverySeventh())
         _, host = node_at(lab)
         turn_on(lab.world, "tftp-loss", "0.15")
         got = fetch(FetchTarget("tftp", host, 6969, "CTLFile.tlv"), FetchLimits(deadline_seconds=60))

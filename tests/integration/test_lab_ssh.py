@@ -121,6 +121,8 @@ class TestOperator:
             assert "Active Master Version" in operator.expect("Found\\.\r\nadmin:")
 
     def test_a_confirmation_refused_and_given(self, client: Client, lab: RunningLab) -> None:
+        # A list made in the same second as the one before would be the same.
+        lab.world.faults.clock_offset += 2
         before = lab.world.files.ctl
         with client.login() as operator:
             operator.type("utils ctl update CTLFile\r")
@@ -301,9 +303,7 @@ class TestServer:
         with small_lab(tmp_path / "lab", phones=1, nodes=1) as lab:
             login = Client(lab, tmp_path).login()
             operator = login.__enter__()
-            started = time.monotonic()
         try:
-            assert time.monotonic() - started < 10
             assert operator.ended() == 255
         finally:
             login.__exit__(None, None, None)

@@ -1,7 +1,6 @@
 """The platform CLI of a running lab: everything is read, and each of the lab's switches has its error."""
 
 import hashlib
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -185,10 +184,8 @@ class TestSwitches:
     """Each of the lab's faults of SSH, as an operator sees it."""
 
     def failing(self, given: CliSettings, command: str = "show ctl") -> PlatformCliError:
-        begun = time.monotonic()
         with pytest.raises(PlatformCliError) as caught, PlatformCli(given) as cli:
             cli.run(command)
-        assert time.monotonic() - begun < 30
         return caught.value
 
     def test_another_host_key(self, world: World, cluster: ClusterSettings) -> None:

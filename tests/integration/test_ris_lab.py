@@ -123,17 +123,19 @@ def test_a_rate_that_stays_used_up_is_given_up(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("switch", "value", "faults"),
+    ("switch", "value", "seconds", "faults"),
     [
-        ("html_next", 1, {ConnectorFault.SERVER_ERROR}),
+        ("html_next", 1, 60, {ConnectorFault.SERVER_ERROR}),
         # It depends on how the server's TLS ends whether the connection broke or the answer did.
-        ("truncate_next", 1, {ConnectorFault.PROTOCOL, ConnectorFault.UNREACHABLE}),
-        ("slow_seconds", 3.0, {ConnectorFault.TIMEOUT}),
+        ("truncate_next", 1, 60, {ConnectorFault.PROTOCOL, ConnectorFault.UNREACHABLE}),
+        ("slow_seconds", 3.0, 1, {ConnectorFault.TIMEOUT}),
     ],
 )
-def test_switches_give_the_errors_they_should(lab: Lab, switch: str, value: float, faults: set[ConnectorFault]) -> None:
+def test_switches_give_the_errors_they_should(
+    lab: Lab, switch: str, value: float, seconds: float, faults: set[ConnectorFault]
+) -> None:
     setattr(lab.world.faults, switch, value)
-    with ris_client(lab, timeout_seconds=1.0) as client, pytest.raises(RisError) as found:
+    with ris_client(lab, timeout_seconds=seconds) as client, pytest.raises(RisError) as found:
         list(client.devices([ONE]))
     assert found.value.fault in faults
     check_told(found.value, found.value.fault, "RIS")

@@ -66,6 +66,11 @@ def flat(done: Done) -> str:
     return " ".join(done.out.split())
 
 
+def without_lsc(lab: RunningLab, names: list[str]) -> list[str]:
+    """Return the phones that have no LSC, in their order."""
+    return [name for name in names if lab.world.cluster.phones[name].lsc is None]
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what could not be taken up be tried again soon."""
@@ -80,8 +85,7 @@ def test_one_that_cannot_be_read_is_told_and_hides_no_other(tmp_path: Path) -> N
             started(watched, first)
             assert watched.ctlctl("rollout", "abort", "1").code == 0
             until(watched, 60, "aborted")
-            phones = lab.world.cluster.phones
-            names = [name for name in plan_names(tmp_path / "first.json") if phones[name].lsc is None][4:]
+            names = without_lsc(lab, plan_names(tmp_path / "first.json"))[4:]
             (tmp_path / "names").write_text("\n".join(names))
             words = ("install", "lab", "--from-file", str(tmp_path / "names"))
             second = planned(watched, tmp_path / "second.json", *words)

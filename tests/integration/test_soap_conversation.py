@@ -37,7 +37,7 @@ from support.soap import (
     write,
 )
 
-SHORT = 1.0
+SHORT = 3.0
 # The servers hold a connection for a minute: a test that waits for that fails.
 pytestmark = pytest.mark.timeout(40)
 

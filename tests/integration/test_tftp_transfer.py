@@ -172,7 +172,7 @@ def test_a_server_that_answers_only_from_another_address_is_named() -> None:
         with exchange.other_socket("127.0.0.2") as impostor:
             exchange.send(Data(1, b"from my other leg"), via=impostor)
 
-    error = fault_of(handler, SHORT)
+    error = fault_of(handler, replace(LIMITS, tftp_retransmits=5))
     assert error.fault is FetchFault.TIMEOUT
     assert "127.0.0.2" in error.detail
 

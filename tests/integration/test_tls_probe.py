@@ -122,7 +122,7 @@ class TestWhatIsPresented:
     def test_a_handshake_that_stops_behind_the_certificate(self, look: Look, modern: ssl.SSLContext) -> None:
         modern.maximum_version = ssl.TLSVersion.TLSv1_2
         with tcp_server(half_handshake(modern, None, hang_up=False)) as port:
-            found = look("127.0.0.1", port, SHORT)
+            found = look("127.0.0.1", port, 3.0)
         assert (found.completed, len(found.chain)) == (False, 1)
 
     def test_nothing_is_sent_behind_the_handshake(self, look: Look, modern: ssl.SSLContext) -> None:

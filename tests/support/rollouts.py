@@ -17,7 +17,7 @@ from ctlctl.service.daemon import Daemon
 from ctlctl_config import load_settings
 from ctlctl_lab.model import NO_OPERATION, AppAnswer
 from ctlctl_lab.run import RunningLab, running_lab
-from support.runninglab import lab_plan
+from support.runninglab import lab_plan, own_listener
 from support.steadyclock import SteadyClock
 from support.watching import PATIENCE, Watched, eventually
 
@@ -57,9 +57,7 @@ def fast_lab(
     plan = replace(lab_plan(directory, phones, 2, scenario, speed), clock=clock)
     with clock.ticking(), running_lab(plan) as lab:
         lab.world.timing = replace(lab.world.timing, capf_patience=PATIENCE)
-        # Any port that is free at each start: the one in the settings was free only when they were written.
-        text = lab.settings.read_text()
-        lab.settings.write_text(re.sub(r"(?m)^listen = .*$", 'listen = "127.0.0.1:0"', text, count=1))
+        own_listener(lab)
         with_rules(lab.settings, **rules)
         yield lab
 

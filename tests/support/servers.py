@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from cryptography import x509
@@ -78,9 +79,10 @@ class TftpExchange:
             if waited >= seconds or self.stop.is_set():
                 return None
 
-    def until_acked(self, packet: Packet | bytes, block: int) -> bool:
+    def until_acked(self, packet: Packet | bytes, block: int, tries: float = inf) -> bool:
         """Send a packet, again and again if need be, until the client acknowledges `block`."""
-        while not self.stop.is_set():
+        while not self.stop.is_set() and tries > 0:
+            tries -= 1
             self.send(packet)
             while (reply := self.receive()) is not None:
                 match reply:
@@ -102,7 +104,10 @@ class TftpExchange:
 def serve_file(exchange: TftpExchange, content: bytes, block_bytes: int = 512) -> None:
     """Play a proper server; agree to the client's options unless `block_bytes` is the default."""
     if block_bytes != 512 and not exchange.until_acked(
-        OptionAck((("blksize", str(block_bytes)), ("tsize", str(len(content))))), 0
+        # Who repeated a request that has been served is gone; who is only slow asks again after a second.
+        OptionAck((("blksize", str(block_bytes)), ("tsize", str(len(content))))),
+        0,
+        tries=5,
     ):
         return
     for index, start in enumerate(range(0, len(content) + 1, block_bytes), 1):

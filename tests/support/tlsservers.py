@@ -1,13 +1,16 @@
 """TLS servers that tests of probes look at: genuine OpenSSL of any age, and ones that stop in the middle."""
 
+import os
 import socket
 import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count, islice
 from pathlib import Path
+from secrets import randbelow
 
 from support.pki import CertificatePlan
 from support.programs import require_program
@@ -18,12 +21,19 @@ from support.vectors import OWN
 _START = 20.0
 
 
+# Ports that no kernel gives out by itself, so that nobody takes one meanwhile; other ones in each process of a run.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_MANY = 500
+_PORTS = (10_000 + _WORKER % 40 * _MANY + each % _MANY for each in count(randbelow(_MANY)))
+
+
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind((host, 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, and that no other test is going to have."""
+    for port in islice(_PORTS, _MANY):
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind((host, port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def write_certificate(folder: Path, certificate: CertificatePlan) -> tuple[Path, Path]:

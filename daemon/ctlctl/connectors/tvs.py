@@ -182,11 +182,9 @@ class TvsClient:
 
     def _exchange(self, tls: ssl.SSLSocket, machine: TvsClientMachine, data: bytes, deadline: Deadline) -> Response:
         tls.settimeout(deadline.remaining())
-        try:
+        # Whoever closes while we ask may have said why before: that is still to be read.
+        with suppress(ConnectionError):
             tls.sendall(data)
-        except ConnectionError:
-            # Whoever closes while we ask has closed without an answer.
-            machine.receive_data(b"")
         while (event := machine.next_event()) is Signal.NEED_DATA:
             tls.settimeout(deadline.remaining())
             machine.receive_data(_receive(tls))
