@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from alembic import command
@@ -16,6 +18,7 @@ from alembic.config import Config
 
 from ctlctl.inventory.values import Snapshot
 from ctlctl.inventory.words import Source
+from ctlctl.store.database import Database
 from ctlctl.store.migrating import newest
 from ctlctl.store.store import Store
 from support.storage import HQ, program, program_environment
@@ -195,6 +198,21 @@ def test_many_threads_open_new_stores_at_once(tmp_path: Path, monkeypatch: pytes
             store.close()
     for path in set(paths):
         hold_migrated(path)
+
+
+def test_whoever_begins_a_new_file_at_the_same_moment_waits(tmp_path: Path) -> None:
+    """SQLite turns all but one of them away at once: without waiting, two in ten of such files are "locked"."""
+    many = 8
+    for number in range(40):
+        databases, together = [Database(str(tmp_path / f"{number}.db")) for _ in range(many)], Barrier(many)
+
+        def begin(database: Database, together: Barrier = together) -> str:
+            together.wait(60)
+            with closing(database), database.read() as connection:
+                return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
+
+        with ThreadPoolExecutor(many) as pool:
+            assert set(pool.map(begin, databases)) == {"wal"}
 
 
 def test_a_store_whose_log_is_cut_short_opens_at_an_earlier_moment(tmp_path: Path) -> None:

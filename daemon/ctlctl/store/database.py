@@ -5,8 +5,10 @@ All that only SQLite does is in this module, in `errors` and in `backup`.
 
 import errno
 import os
+import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
@@ -20,6 +22,8 @@ from ctlctl.store.errors import DATABASE_ERRORS, StoreError, StoreFault, transla
 LOCK_TIMEOUT: Final = 10.0
 # A log that one large transaction blew up is cut to this when it is next written from the start: bytes.
 _LOG_KEPT: Final = 16 << 20
+# Seconds between two tries to begin a new file that somebody else begins.
+_BUSY_SECONDS: Final = 0.01
 # Connections kept open. A daemon has about as many threads; more are opened at need, and closed again.
 _POOL: Final = 8
 
@@ -172,7 +176,7 @@ def _configure(lock_timeout: float) -> Any:  # noqa: ANN401 - SQLAlchemy's hooks
             # Transactions are begun by `_begin`: the driver would begin them late, and not at all for a SELECT.
             connection.isolation_level = None
             connection.execute(f"PRAGMA busy_timeout = {int(lock_timeout * 1000)}")
-            connection.execute("PRAGMA journal_mode = WAL")
+            _keep_log(connection, lock_timeout)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA journal_size_limit = {_LOG_KEPT}")
@@ -181,6 +185,23 @@ def _configure(lock_timeout: float) -> Any:  # noqa: ANN401 - SQLAlchemy's hooks
             raise
 
     return configure
+
+
+def _keep_log(connection: sqlite3.Connection, patience: float) -> None:
+    """Have changes written to a log; of several that begin a new file at once, wait for the others.
+
+    SQLite itself turns all but one away at once there, whatever busy_timeout says.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                raise
+            time.sleep(_BUSY_SECONDS)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:
