@@ -4,22 +4,27 @@ import csv
 import io
 import json
 import os
+import signal
 import socket
 import stat
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from ctlctl.fleet.client import AskError, ask_daemon
+from ctlctl.inventory.words import Fault, Source
 from ctlctl.service.daemon import Daemon
 from ctlctl.service.server import ServerError
 from ctlctl.service.web import WebError
+from ctlctl.service.worker import ClusterWorker
 from ctlctl.store.store import StoreError
 from ctlctl_config import load_settings
 from support.command import ctlctl
-from support.watching import Watched, eventually, watched_lab
+from support.watching import PATIENCE, Watched, eventually, watched_lab
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +273,8 @@ class TestSocket:
                     os.write(writer, sock.recv(65536))
                 except OSError as error:
                     os.write(writer, str(error).encode())
-            os._exit(0)
+            # Not os._exit: coverage would save first, and locks of the other threads are held for ever in here.
+            os.kill(os.getpid(), signal.SIGKILL)
         os.close(writer)
         with os.fdopen(reader, "rb") as told:
             said = told.read()
@@ -299,12 +305,41 @@ class TestLife:
             text = watched.settings.read_text()
             watched.settings.write_text(text[: text.index("[clusters.lab]")])
             assert watched.daemon.reload()
-            assert watched.ctlctl("status", "-o", "json").json["clusters"] == []
+            # A round that was under way tells of it once more.
+            eventually(lambda: watched.ctlctl("status", "-o", "json").json["clusters"] == [], "no cluster is shown")
             eventually(lambda: 'cluster="lab"' not in watched.get("/metrics")[1], "no series of the cluster")
             watched.settings.write_text(text)
             assert watched.daemon.reload()
             watched.refresh()
             assert watched.ctlctl("status", "lab").code == 0
+
+    @pytest.mark.parametrize("asked", ["by the schedule", "by somebody"])
+    def test_nor_is_one_that_was_being_asked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
+        begun, release, run = Event(), Event(), ClusterWorker.run
+
+        def slow(worker: ClusterWorker, source: Source) -> Fault | None:
+            begun.set()
+            assert release.wait(PATIENCE)
+            return run(worker, source)
+
+        with watched_lab(tmp_path / "lab", phones=3, nodes=1) as watched, ThreadPoolExecutor(1) as pool:
+            jobs = watched.daemon._jobs
+            monkeypatch.setattr(ClusterWorker, "run", slow)
+            if asked == "by the schedule":
+                jobs.hurry("lab", [Source.AXL])
+            else:
+                pool.submit(watched.ctlctl, "cluster", "refresh", "lab", "--source", "axl")
+            try:
+                assert begun.wait(PATIENCE)
+                text = watched.settings.read_text()
+                watched.settings.write_text(text[: text.index("[clusters.lab]")])
+                assert watched.daemon.reload()
+            finally:
+                release.set()
+            pool.shutdown()
+            eventually(lambda: not jobs._busy, "the round ends")
+            eventually(lambda: watched.ctlctl("status", "-o", "json").json["clusters"] == [], "no cluster is shown")
+            eventually(lambda: 'cluster="lab"' not in watched.get("/metrics")[1], "no series of the cluster")
 
     def test_two_daemons_do_not_share_a_store_a_socket_or_a_port(self, watched: Watched) -> None:
         settings = load_settings(watched.settings)

@@ -142,7 +142,7 @@ def test_a_clock_that_jumps_starts_every_round_anew(monkeypatch: pytest.MonkeyPa
     real = time.time
     beats: list[float] = []
     monkeypatch.setattr("ctlctl.service.jobs.time.time", lambda: real() + shift)
-    jobs = Jobs(lambda: beats.append(1.0), 0.05, lambda: None, lambda: None)
+    jobs = Jobs(lambda: beats.append(1.0), 0.05, lambda: None, lambda: None, lambda: None)
     monkeypatch.setattr(jobs, "hurry", lambda name, _: hurried.append(name))
     monkeypatch.setattr(jobs, "_workers", {"lab": None})
     jobs.start()

@@ -166,7 +166,7 @@ class Daemon:
         self._web = WebServer(settings.http, app)
         self._web.start()
         self._closing.callback(self._web.stop)
-        self._jobs = Jobs(self._beat, self._beat_seconds(), self._clean, self._rollouts.keep)
+        self._jobs = Jobs(self._beat, self._beat_seconds(), self._clean, self._rollouts.keep, self._forget_left)
         # What was known at the last stop is shown at once, and judged anew.
         self._workers = {name: ClusterWorker(name, one, self._tools) for name, one in settings.clusters.items()}
         for worker in self._workers.values():
@@ -253,6 +253,11 @@ class Daemon:
             self.hub.forget(name)
             self.telemetry.forget(name)
 
+    def _forget_left(self) -> None:
+        """Forget a cluster that was taken out in the middle of a round, which has told of it once more."""
+        with self._reloading:
+            self._forget_strangers()
+
     def _known_documents(self) -> list[dict[str, Any]]:
         try:
             return self._files.clusters()
@@ -295,8 +300,7 @@ class Daemon:
     def _answer(self, ask: str, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
         try:
             if ask == "refresh":
-                worker = self._worker(words.get("cluster", ""))
-                return self._refreshing.answer(worker, words, who, self._settings.api.writers)
+                return self._refreshed(words, who)
             if ask == "refused-accounts":
                 return self._refused_accounts(words)
             if self._acting.knows(ask):
@@ -312,6 +316,14 @@ class Daemon:
             raise QuestionError("usage", str(error)) from None
         except (SnapshotError, StoreError) as error:
             raise QuestionError("undecided", str(error)) from None
+
+    def _refreshed(self, words: Mapping[str, str], who: Peer) -> dict[str, Any]:
+        worker = self._worker(words.get("cluster", ""))
+        try:
+            return self._refreshing.answer(worker, words, who, self._settings.api.writers)
+        finally:
+            if worker.name not in self._workers:
+                self._forget_left()
 
     def _with_rollouts(self, told: dict[str, Any]) -> dict[str, Any]:
         """Tell how rollouts go now, and not how they went when their clusters were judged last."""

@@ -64,7 +64,12 @@ class Jobs:
     """The schedule."""
 
     def __init__(
-        self, beat: Callable[[], None], beat_seconds: float, clean: Callable[[], None], keep: Callable[[], None]
+        self,
+        beat: Callable[[], None],
+        beat_seconds: float,
+        clean: Callable[[], None],
+        keep: Callable[[], None],
+        left: Callable[[], None],
     ) -> None:
         """Schedule nothing yet but the beat, the daily cleaning, and what is tried again.
 
@@ -73,8 +78,10 @@ class Jobs:
             beat_seconds: between two beats.
             clean: called once a day.
             keep: called every half minute: takes up rollouts that could not be taken up.
+            left: called when a round ends whose cluster has been taken out meanwhile: it has told of it once more.
         """
         self._beat = beat
+        self._left = left
         self._scheduler = BackgroundScheduler(
             jobstores={"default": MemoryJobStore()},
             executors={"default": ThreadPoolExecutor(_THREADS), _PULSE: ThreadPoolExecutor(1)},
@@ -155,6 +162,8 @@ class Jobs:
             with self._idle:
                 self._busy.remove(key)
                 self._idle.notify_all()
+            if worker.name not in self._workers:
+                self._left()
 
     def _round(self, worker: ClusterWorker, source: str) -> None:
         if not isinstance(source, Source):
