@@ -5,11 +5,13 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -437,6 +439,23 @@ class TestClientCertificate:
             assert "client_certificate" in error.advice
             own = self.phone(tmp_path)[1]
             assert TvsClient(replace(settings(port), client_certificate=own)).verify(b"any").known
+
+    def test_what_it_said_is_read_though_it_has_hung_up_before_we_ask(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        exchange: Callable[..., object] = TvsClient._exchange
+
+        def later(*words: Any) -> object:  # noqa: ANN401 - they are handed on
+            # In TLS 1.3 our handshake is over before the node has seen that there is no certificate.
+            time.sleep(0.5)
+            return exchange(*words)
+
+        monkeypatch.setattr(TvsClient, "_exchange", later)
+        with tcp_server(reply(known()), self.wanting(tmp_path, ssl.TLSVersion.TLSv1_3)) as port:
+            error = fault(lambda: TvsClient(settings(port)).verify(b"any"))
+        assert error.fault is ConnectorFault.TLS
+        assert "certificate required" in error.detail
+        assert "client_certificate" in error.advice
 
     @pytest.mark.parametrize("content", [None, b"", b"junk"])
     def test_one_that_cannot_be_used(self, tmp_path: Path, content: bytes | None) -> None:

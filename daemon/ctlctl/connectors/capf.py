@@ -131,11 +131,10 @@ class CapfConnector:
 
     def _handshake(self, sock: socket.socket, deadline: Deadline) -> ssl.SSLSocket:
         tls = self._context.wrap_socket(sock, do_handshake_on_connect=False, suppress_ragged_eofs=False)
-        seconds = _HANDSHAKE_SECONDS
+        seconds = min(_HANDSHAKE_SECONDS, self._settings.deadline_seconds)
         try:
-            seconds = min(seconds, deadline.remaining())
             # One time-out for all messages of the handshake together (Python's ssl module).
-            tls.settimeout(seconds)
+            tls.settimeout(min(seconds, deadline.remaining()))
             tls.do_handshake()
         except BaseException as error:
             tls.close()

@@ -183,7 +183,7 @@ class TvsClient:
     def _exchange(self, tls: ssl.SSLSocket, machine: TvsClientMachine, data: bytes, deadline: Deadline) -> Response:
         tls.settimeout(deadline.remaining())
         # Whoever closes while we ask may have said why before: that is still to be read.
-        with suppress(ConnectionError):
+        with suppress(ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             tls.sendall(data)
         while (event := machine.next_event()) is Signal.NEED_DATA:
             tls.settimeout(deadline.remaining())
