@@ -5,6 +5,7 @@ import os
 import ssl
 import warnings
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from ctlctl_lab.model import Identity
@@ -14,6 +15,8 @@ from ctlctl_lab.pki import certificate_pem, key_pem
 _NODE_CONTEXTS = 256
 #: Contexts of phones; a sweep passes over each once.
 _PHONE_CONTEXTS = 64
+#: Which warnings are shown is one setting for all threads.
+_QUIET = Lock()
 
 
 class LabSocket(ssl.SSLSocket):
@@ -56,7 +59,7 @@ def phone_context(pem: bytes, *, tls10_only: bool) -> ssl.SSLContext:
     if tls10_only:
         # Such phones sign with SHA-1 and small keys, which only the lowest security level admits.
         context.set_ciphers("ALL:@SECLEVEL=0")
-        with warnings.catch_warnings():
+        with _QUIET, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
     else:
@@ -90,7 +93,7 @@ def phone_client_context(*, tls10_only: bool) -> ssl.SSLContext:
     if tls10_only:
         context.set_ciphers("ALL:!aNULL:!eNULL:@SECLEVEL=0")
         _from_tls10(context)
-        with warnings.catch_warnings():
+        with _QUIET, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             context.maximum_version = ssl.TLSVersion.TLSv1
     else:
@@ -99,7 +102,7 @@ def phone_client_context(*, tls10_only: bool) -> ssl.SSLContext:
 
 
 def _from_tls10(context: ssl.SSLContext) -> None:
-    with warnings.catch_warnings():
+    with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = ssl.TLSVersion.TLSv1
 

@@ -417,7 +417,7 @@ def _is_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> bool:
 
 def _get(port: int, path: str) -> tuple[int, bytes]:
     # Not urllib: a proxy of the environment has no business between two programs on loopback.
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -34,12 +34,12 @@ _ENVIRONMENT: Final = {
 }
 #: Seconds. A slow mirror takes minutes, and a loaded machine ten times as long to boot as this one.
 _BUILD_SECONDS: Final = 500
-_BOOT_SECONDS: Final = 60
+_BOOT_SECONDS: Final = 180
 _KEPT_SECONDS: Final = 14 * 86_400
 _T = TypeVar("_T")
 
 
-def wait_until(question: Callable[[], _T], what: str, seconds: float = 30.0) -> _T:
+def wait_until(question: Callable[[], _T], what: str, seconds: float = 120.0) -> _T:
     """Ask until the answer is true, and return it; the test fails when it never is."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):
@@ -62,7 +62,7 @@ class Machine:
     leader: int
 
     def run(
-        self, *words: str, user: str | None = None, check: bool = True, seconds: float = 60.0
+        self, *words: str, user: str | None = None, check: bool = True, seconds: float = 300.0
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in it.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ctlctl.service import daemon, main, server
 from support.programs import require_program
 from support.systemd import Machine, booted, wait_until
 from support.vectors import ROOT
@@ -27,7 +28,7 @@ ADDRESS = "127.0.0.1:9877"
 MEMBER, STRANGER = "kim", "alex"
 STATUS_DENIED = 4
 # The tests would otherwise wait five seconds for each start, and a minute for the watchdog.
-QUICK = "[Service]\nRestartSec=100ms\n[Unit]\nStartLimitIntervalSec=0\n"
+QUICK = "[Service]\nRestartSec=100ms\nTimeoutStopSec=100\n[Unit]\nStartLimitIntervalSec=0\n"
 IMPATIENT = "[Service]\nWatchdogSec=5\n"
 PLATFORM_FILE = "/etc/ctlctl/secrets/lab-platform.password"
 CREDENTIAL = f"[Service]\nLoadCredential=lab-axl:{PASSWORD_FILE}\nLoadCredential=lab-platform:{PLATFORM_FILE}\n"
@@ -292,7 +293,7 @@ def test_a_reload_takes_good_settings_and_refuses_bad_ones(ctld: Machine) -> Non
     ctld.write(SETTINGS, good + good.replace("clusters.lab", "clusters.twin"))
     ctld.run("systemctl", "reload", UNIT)
     wait_until(lambda: metric(ctld, "ctld_config_last_reload_successful") == 1.0, "the reload is done")
-    assert ctld.show(UNIT, "StatusText")["StatusText"] == "watching 2 clusters"
+    wait_until(lambda: ctld.show(UNIT, "StatusText")["StatusText"] == "watching 2 clusters", "the status says so")
     wait_for_collection(ctld)
     assert "twin" in ctld.run("ctlctl", "status").stdout
     assert main_pid(ctld) == old
@@ -334,16 +335,23 @@ def test_the_credential_reaches_nobody_else(ctld: Machine) -> None:
         assert ctld.run("cat", path, user=MEMBER, check=False).returncode != 0, path
 
 
+def test_the_end_fits_into_what_the_unit_allows() -> None:
+    allowed = re.search(r"(?m)^TimeoutStopSec=(\d+)$", (SYSTEMD / UNIT).read_text())
+    assert allowed
+    assert int(allowed[1]) > main._LOOK_SECONDS + daemon._STOP_SECONDS + server._STOP_SECONDS
+
+
 @pytest.mark.parametrize("when", ["at rest", "in a round that hangs"])
 def test_stop_is_clean_and_soon(ctld: Machine, when: str) -> None:
     if when != "at rest":
         # Somebody takes the connection, and then says nothing for as long as AXL is waited for.
         ctld.run("systemd-run", "--quiet", "--unit=silent", "python3", "-c", SILENT)
-        ctld.write(SETTINGS, re.sub(r'host = "127\.0\.7\.\d+"', 'host = "127.0.8.1"', ctld.read(SETTINGS)))
+        text = re.sub(r'host = "127\.0\.7\.\d+"', 'host = "127.0.8.1"', ctld.read(SETTINGS))
+        ctld.write(SETTINGS, text.replace("[clusters.lab.axl]", "[clusters.lab.axl]\ntimeout_seconds = 600"))
         ctld.run("systemctl", "restart", UNIT)
         wait_until(lambda: "taken" in ctld.journal("silent"), "ctld asks")
     ctld.run("systemctl", "stop", UNIT)
-    # After the ten seconds of TimeoutStopSec= its result would be "timeout".
+    # It waits neither for AXL nor until TimeoutStopSec=, or its result would be "timeout".
     shown = ctld.show(UNIT, "Result", "ExecMainCode", "ExecMainStatus", "ActiveState")
     assert shown == {"Result": "success", "ExecMainCode": "1", "ExecMainStatus": "0", "ActiveState": "inactive"}
     assert not (ctld.root / "run" / "ctld").exists()
